@@ -1,0 +1,52 @@
+import type { EncoderConfig } from "../../backbone/index.js";
+import type { GraphBuilder, Value } from "../../onnx/index.js";
+import { affine, fromRows, toRows } from "../linear.js";
+import { type Method, badValue } from "../method.js";
+import { type Initializer, type ParameterScope, kaimingUniform, normal, zeros } from "../scope.js";
+
+export interface LoraConfig {
+  readonly rank: number;
+  /** The difference is scaled by alpha ÷ rank. */
+  readonly alpha: number;
+  /** Projections that get a difference: query, key, value, intermediate, output, attentionOutput; `qkv` where the backbone fuses them. */
+  readonly targets: readonly string[];
+  /** Scale by a learned gate a sequence instead of alpha ÷ rank. */
+  readonly gating: boolean;
+  readonly init: "lora" | "bert";
+  readonly leaveOut: readonly number[];
+}
+
+/** Low-rank differences, Hu et al. 2022, equation 3: y = xW + (alpha ÷ rank) · xAB, with A [in, rank] and B [rank, out]. */
+export const lora: Method<LoraConfig> = {
+  about: "low-rank differences of projections (Hu et al. 2022)",
+  defaults: { rank: 8, alpha: 8, targets: ["query", "value"], gating: false, init: "lora", leaveOut: [] },
+  presets: { lora: {} },
+  check,
+  at: ({ targets }) => ({ linear: targets }),
+  leaveOut: ({ leaveOut }) => leaveOut,
+  contribute: {
+    linear(b, { input, inWidth, outWidth }, scope, config) {
+      const a = scope.parameter("A", [inWidth, config.rank], starts[config.init].a);
+      const c = scope.parameter("B", [config.rank, outWidth], starts[config.init].b);
+      const delta = fromRows(b, affine(b, affine(b, toRows(b, input), a), c), input);
+      return { delta: config.gating ? b.mul(delta, gate(b, scope.within("gate"), input, inWidth)) : b.mul(delta, config.alpha / config.rank) };
+    },
+  },
+};
+
+const starts: Readonly<Record<LoraConfig["init"], { a: Initializer; b: Initializer }>> = {
+  lora: { a: kaimingUniform, b: zeros },
+  bert: { a: normal(0.02), b: normal(0.02) },
+};
+
+function gate(b: GraphBuilder, scope: ParameterScope, input: Value, width: number): Value {
+  const logits = affine(b, toRows(b, input), scope.parameter("weight", [width, 1], normal(0.02)), scope.parameter("bias", [1], zeros));
+  return b.mean(fromRows(b, b.sigmoid(logits), input), [1], true);
+}
+
+function check({ rank, alpha, init, targets }: LoraConfig, _: EncoderConfig): void {
+  if (!Number.isInteger(rank) || rank < 1) throw badValue("lora", "rank", rank, "a positive whole number");
+  if (!(alpha > 0)) throw badValue("lora", "alpha", alpha, "a positive number");
+  if (!(init in starts)) throw badValue("lora", "init", init, `one of ${Object.keys(starts).join(", ")}`);
+  if (targets.length === 0) throw badValue("lora", "targets", targets, "at least one projection");
+}
