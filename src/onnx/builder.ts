@@ -1,6 +1,7 @@
 import { type DType, type FloatTensor, type Shape, type Tensor, ModlinguaError, float32, int64, tensor } from "../base/index.js";
 import { type Attributes, Graph, type Node, type Value } from "./graph.js";
 import { inferNode } from "./shapeInference.js";
+import { onnxTypes } from "./types.js";
 
 /** A value, or a number that stands for a scalar float32 constant. */
 export type Operand = Value | number;
@@ -145,11 +146,6 @@ export class GraphBuilder {
     return this.op("LayerNormalization", bias === undefined ? [a, scale] : [a, scale, bias], { axis: -1, epsilon: { float: epsilon } });
   }
 }
-
-/** ONNX's numbers for element types. */
-export const onnxTypes: Readonly<Record<Tensor["dtype"], number>> = {
-  float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, uint32: 12, uint64: 13, bfloat16: 16,
-};
 
 function isValue(candidate: Value | readonly number[]): candidate is Value {
   return !Array.isArray(candidate);

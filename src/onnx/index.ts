@@ -1,0 +1,5 @@
+export * from "./graph.js";
+export * from "./model.js";
+export * from "./builder.js";
+export * from "./types.js";
+export * from "./shapeInference.js";
