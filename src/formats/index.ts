@@ -1,0 +1,3 @@
+export * from "./onnxProto.js";
+export { parseOnnx, readOnnxFile } from "./onnxReader.js";
+export { type WrittenOnnx, writeOnnx } from "./onnxWriter.js";
