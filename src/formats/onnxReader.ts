@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type DType, type Dim, ModlinguaError, bytesPerElement, sizeOf } from "../base/index.js";
+import { foreignFile } from "./foreignFile.js";
 import { checkFunctions } from "./onnxFunctions.js";
 import {
   type OnnxAttribute, type OnnxAttributeValue, type OnnxFunction, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxOpset, type OnnxTensor,
@@ -365,12 +366,8 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 
 /** Names the usual things that are found where a model should be. */
 function refuseOtherFiles(source: ByteSource): void {
-  const refuse = (problem: string, remedy: string): never => {
-    throw new ModlinguaError("format", problem, { ...(source.file === undefined ? {} : { file: source.file }), place: "byte 0", remedy });
-  };
-  if (source.size === 0) refuse("is empty, expected an ONNX model", "get the file again");
-  const { bytes } = source.window(0, Math.min(64, source.size));
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, 64));
-  if (/^\s*<(!doctype|html|\?xml|head|body)/i.test(head)) refuse("is an HTML or XML page, expected an ONNX model", "the address gave an error or login page; get the file again");
-  if (head.startsWith("version https://git-lfs")) refuse("is a Git LFS pointer, not the model itself", "fetch the file with `git lfs pull`");
+  const { bytes, start } = source.window(0, Math.min(64, source.size));
+  const foreign = foreignFile(bytes.subarray(start, 64), "an ONNX model");
+  if (foreign === undefined) return;
+  throw new ModlinguaError("format", foreign.problem, { ...(source.file === undefined ? {} : { file: source.file }), place: "byte 0", remedy: foreign.remedy });
 }

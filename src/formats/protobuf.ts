@@ -70,7 +70,7 @@ export interface ByteRange {
 export type FieldReaders = Readonly<Record<number, () => void>>;
 
 const wireNames = ["varint", "8 bytes", "length-delimited", "group start", "group end", "4 bytes"];
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const scratch = new DataView(new ArrayBuffer(8));
 
 /** A strict reader of the protobuf wire format. Every refusal names the file, the byte and the message. */
