@@ -1,1 +1,5 @@
+export * from "./cacheRoot.js";
+export * from "./download.js";
+export * from "./downloadRepository.js";
 export * from "./pack.js";
+export * from "./resolveBackbone.js";

@@ -3,14 +3,10 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, s
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
-import { ModlinguaError, throwIfAborted, unknownName } from "../base/index.js";
+import { ModlinguaError, throwIfAborted, unknownName, writeError } from "../base/index.js";
 import type { ProgressListener } from "../base/index.js";
-import { readPackedWeights } from "./packedWeights.js";
+import { inflate, readPackedWeights } from "./packedWeights.js";
 import type { Encoding, PackedWeights, WeightLayout } from "./packedWeights.js";
-
-const unzip = promisify(gunzip);
 
 /** A number stands for so many bytes of the skeleton, a pair for the bytes of a weight. */
 type Segment = number | readonly [Encoding, string];
@@ -123,11 +119,11 @@ function moveIn(part: string, target: string, files: readonly string[]): void {
 async function writeCopy(stored: string, path: string): Promise<void> {
   const bytes = readFileSync(stored);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, stored.endsWith(".gz") ? await unzip(bytes) : bytes);
+  writeFileSync(path, stored.endsWith(".gz") ? await inflate(bytes, stored) : bytes);
 }
 
 async function writeModel(packFolder: string, pack: Pack, model: PackedModel, path: string, signal: AbortSignal | undefined, onProgress: ProgressListener | undefined): Promise<void> {
-  const [weights, skeleton] = await Promise.all([readPackedWeights(packFolder, pack), unzip(readFileSync(join(packFolder, model.skeleton)))]);
+  const [weights, skeleton] = await Promise.all([readPackedWeights(packFolder, pack), readSkeleton(join(packFolder, model.skeleton))]);
   mkdirSync(dirname(path), { recursive: true });
   const writer = new HashingWriter(await open(path, "wx"), path);
   try {
@@ -145,6 +141,10 @@ async function writeModel(packFolder: string, pack: Pack, model: PackedModel, pa
   }
 }
 
+function readSkeleton(file: string): Promise<Uint8Array> {
+  return inflate(readFileSync(file), file);
+}
+
 /** Writes chunk after chunk, hashing the next while the last is on its way to the disk. */
 class HashingWriter {
   written = 0;
@@ -158,7 +158,7 @@ class HashingWriter {
     this.written += chunk.byteLength;
     await this.#pending;
     this.#pending = this.handle.writeFile(chunk).catch((cause: unknown) => {
-      throw new ModlinguaError("io", `could not be written: ${(cause as Error).message}`, { file: this.path, remedy: "free some disk space, or set MODLINGUA_CACHE to another disk", cause });
+      throw writeError(this.path, cause);
     });
     this.#pending.catch(() => undefined);
   }

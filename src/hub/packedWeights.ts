@@ -1,10 +1,11 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { ModlinguaError, fromHalf, sizeOf } from "../base/index.js";
+import { ModlinguaError, bytesOfTensor, fromHalf, sizeOf } from "../base/index.js";
+import { openSafetensors } from "../formats/index.js";
+import type { SafetensorsFile } from "../formats/index.js";
 
-const unzip = promisify(gunzip);
+const gunzipAsync = promisify(gunzip);
 const weightsPerBlock = 32;
 const codeBytesPerBlock = 16;
 const rowsPerChunk = 2048;
@@ -32,13 +33,11 @@ interface Q4Place {
 
 /** Reads the streams of a pack; the members of all of them are inflated in parallel. */
 export async function readPackedWeights(folder: string, layout: WeightLayout): Promise<PackedWeights> {
-  const files = new Map<string, Map<string, Uint8Array>>();
+  const files = new Map<string, SafetensorsFile>();
   const member = (file: string, name: string): Promise<Uint8Array> => {
-    const tensors = files.get(file) ?? bytesByName(join(folder, file));
-    files.set(file, tensors);
-    const zipped = tensors.get(name);
-    if (zipped === undefined) throw new ModlinguaError("backbone", `has no tensor ${JSON.stringify(name)}`, { file: join(folder, file), remedy: "fetch the pack again" });
-    return unzip(zipped);
+    const opened = files.get(file) ?? openSafetensors(join(folder, file));
+    files.set(file, opened);
+    return inflate(bytesOfTensor(opened.tensor(name)), join(folder, file));
   };
   const stream = async (name: StreamName, size: number): Promise<Uint8Array> => {
     const bytes = Buffer.concat(await Promise.all(layout.streams[name].map(([file, key]) => member(file, key))));
@@ -49,6 +48,15 @@ export async function readPackedWeights(folder: string, layout: WeightLayout): P
     stream("codes", layout.blocks * codeBytesPerBlock), stream("scale_lo", layout.blocks), stream("scale_hi", layout.blocks), stream("f32", layout.floats * 4),
   ]);
   return new PackedWeights(layout, codes, low, high, floats);
+}
+
+/** Inflates gzip bytes; `file` is where they came from, for the refusal of damaged ones. */
+export async function inflate(bytes: Uint8Array, file: string): Promise<Uint8Array> {
+  try {
+    return await gunzipAsync(bytes);
+  } catch (cause) {
+    throw new ModlinguaError("format", `holds damaged gzip data (${(cause as Error).message})`, { file, remedy: "fetch it again", cause });
+  }
 }
 
 /** The weights of a pack, decoded piece by piece on demand. */
@@ -147,12 +155,4 @@ function transpose<A extends Float32Array | Int8Array>(from: A, to: A, rows: num
 
 function bytesOf(array: Float32Array | Int8Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-/** The tensors of a safetensors file as bytes. */
-function bytesByName(file: string): Map<string, Uint8Array> {
-  const bytes = readFileSync(file);
-  const start = 8 + Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString("utf8", 8, start)) as Record<string, { data_offsets: [number, number] }>;
-  return new Map(Object.entries(header).map(([name, { data_offsets: [from, to] }]) => [name, bytes.subarray(start + from, start + to)]));
 }
