@@ -193,6 +193,25 @@ export class Graph {
     this.nodes.delete(node);
   }
 
+  /** Puts another operator in the place of a node. It makes the very same values, so that names, readers and graph outputs stay. */
+  substitute(node: Node, op: string, inputs: readonly (Value | undefined)[], attributes: Attributes = {}, domain = ""): Node {
+    const outputs = node.outputs.splice(0);
+    for (const value of outputs) value.producer = undefined;
+    this.removeNode(node);
+    return this.addNode(op, inputs, outputs.map(({ name }) => name), attributes, domain, node.name);
+  }
+
+  /** Turns the only output of a node into a constant; the node goes. */
+  becomeConstant(value: Value, data: ConstantData): void {
+    const { producer } = value;
+    if (producer?.outputs.length !== 1) throw new ModlinguaError("graph", `${JSON.stringify(value.name)} is not the only output of a node`, { place: `graph ${this.name}` });
+    producer.outputs.splice(0);
+    value.producer = undefined;
+    this.removeNode(producer);
+    const { dtype, dims } = "inline" in data ? data.inline : data.external;
+    [value.data, value.dtype, value.shape] = [data, dtype, dims];
+  }
+
   removeValue(value: Value): void {
     if (value.uses.size > 0 || value.producer !== undefined) throw new ModlinguaError("graph", `cannot remove ${JSON.stringify(value.name)}: it is still connected`);
     this.values.delete(value.name);

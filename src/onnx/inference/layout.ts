@@ -106,7 +106,7 @@ const concat: InferenceRule = (node) => {
     if (next.length !== joined.length) throw contradiction(node, `shapes ${shown(joined)} and ${shown(next)} differ in rank`);
     return joined.map((dim, index) => (index === axis ? addDims(dim, next[index]!) : sameDim(node, `sizes of axis ${index}`, dim, next[index]!)));
   }, first);
-  return { dtype, shape, integers: first.length === 1 ? complete(node.inputs.flatMap((input) => integersOf(input) ?? [undefined])) : undefined };
+  return { dtype, shape, integers: first.length === 1 ? complete(node.inputs.flatMap<Dim | undefined>((input) => integersOf(input) ?? [undefined])) : undefined };
 };
 
 const split: InferenceRule = (node): readonly Inferred[] => {
