@@ -2,6 +2,7 @@ import * as kinds from "./kinds/index.js";
 import type { Contributions, SiteKind, States } from "./kind.js";
 import type { KindName } from "./site.js";
 
+export * from "./backbone.js";
 export * from "./family.js";
 export * from "./findSites.js";
 export * from "./kind.js";

@@ -4,3 +4,5 @@ export * from "./method.js";
 export * from "./scope.js";
 export type { BottleneckConfig } from "./methods/bottleneck.js";
 export type { LoraConfig } from "./methods/lora.js";
+export * from "./module.js";
+export * from "./parameters.js";

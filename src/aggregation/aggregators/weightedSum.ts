@@ -1,0 +1,8 @@
+import { type Aggregator, contributionOf, need } from "../aggregator.js";
+
+/** The weighted mean of the children's results. */
+export const weightedSum: Aggregator = {
+  about: "the weighted sum of the results",
+  needs: ["weightedSum"],
+  aggregate: (context) => need(context, "weightedSum")(context.b, context.children.map((_, index) => contributionOf(context, index)), context.routes.map(({ weight }) => weight)),
+};

@@ -1,0 +1,3 @@
+export * from "./block.js";
+export * from "./compose.js";
+export * from "./lower.js";

@@ -1,0 +1,3 @@
+// Written by `npm run indexes`: the folder is the registry.
+export * from "./bottleneck.js";
+export * from "./lora.js";

@@ -1,0 +1,4 @@
+export * from "./head.js";
+export type { ClassPrediction, ClassificationConfig } from "./tasks/classification.js";
+export type { TagPrediction, TaggingConfig } from "./tasks/tagging.js";
+export type { MaskedLmConfig, MaskedTarget } from "./tasks/maskedLm.js";

@@ -1,0 +1,71 @@
+import { int64 } from "../../base/index.js";
+import { activate, toRows, ones, zeros } from "../../computation/index.js";
+import type { GraphBuilder, Value } from "../../onnx/index.js";
+import { project } from "../dense.js";
+import type { HeadContext, HeadTask } from "../head.js";
+
+export interface MaskedLmConfig {
+  readonly vocabulary: number;
+  readonly activation: string;
+  readonly epsilon: number;
+}
+
+/** Flat positions (row · length + column) that were masked, and the ids that stood there. */
+export interface MaskedTarget {
+  readonly positions: readonly number[];
+  readonly labels: readonly number[];
+}
+
+/**
+ * The masked language model's head with the vocabulary matrix tied to the word embeddings (Devlin et al.
+ * 2019). The invertible adapters are undone between its norm and the matrix (MAD-X, section 3.2.3). Only
+ * masked positions are computed.
+ */
+export const maskedLm: HeadTask<MaskedLmConfig, MaskedTarget, readonly number[]> = {
+  about: "the word at a masked position",
+  defaults: { vocabulary: 0, activation: "gelu", epsilon: 1e-12 },
+  check: () => undefined,
+  logits(b, context, config) {
+    return b.gemm(transformed(b, context, config), context.wordEmbeddings, bias(context, config), { transB: 1 });
+  },
+  loss(b, context, config) {
+    const words = transformed(b, context, config);
+    const offset = bias(context, config);
+    const labels = b.input("labels", "int64", ["masked"]);
+    const logits = b.gemm(words, context.wordEmbeddings, offset, { transB: 1 });
+    // log Σ exp − the label's own logit, which is a product with one row: its gradient never needs a one-hot matrix as large as the logits
+    const own = b.add(b.sum(b.mul(words, b.gather(context.wordEmbeddings, labels)), [-1]), b.gather(offset, labels));
+    return b.sum(b.sub(b.op("ReduceLogSumExp", [logits, b.ints([-1])], { keepdims: 0 }), own));
+  },
+  predictFeeds: (batch) => {
+    const rows = batch.encoded.flatMap(({ ids }, row) => ids.map((_, column) => row * batch.length + column));
+    return { rows: int64([rows.length], rows) };
+  },
+  trainFeeds(_, targets) {
+    const rows = targets.flatMap(({ positions }) => positions);
+    const labels = targets.flatMap((target) => target.labels);
+    return { feeds: { rows: int64([rows.length], rows), labels: int64([labels.length], labels) }, count: rows.length };
+  },
+  decode(logits, { encoded }, { vocabulary }) {
+    let row = 0;
+    return encoded.map(({ ids }) => ids.map(() => bestOf(logits.data as Float32Array, vocabulary * row++, vocabulary)));
+  },
+};
+
+/** dense → activation → norm → the way back through the invertible adapters, [masked, width]. */
+function transformed(b: GraphBuilder, { hidden, width, scope, invert }: HeadContext, config: MaskedLmConfig): Value {
+  const rows = b.gather(toRows(b, hidden), b.input("rows", "int64", ["masked"]));
+  const dense = activate(b, config.activation, project(b, scope.within("dense"), rows, width, width));
+  const norm = scope.within("norm");
+  return invert(b, b.layerNorm(dense, norm.parameter("weight", [width], ones), norm.parameter("bias", [width], zeros), config.epsilon));
+}
+
+function bias({ scope, wordEmbeddings }: HeadContext, _: MaskedLmConfig): Value {
+  return scope.within("decoder").parameter("bias", [wordEmbeddings.shape![0] as number], zeros);
+}
+
+function bestOf(logits: Float32Array, start: number, count: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if (logits[start + i]! > logits[start + best]!) best = i;
+  return best;
+}
