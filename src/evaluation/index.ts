@@ -1,0 +1,3 @@
+export { type ClassScore, type Counts, sumCounts } from "./counts.js";
+export * from "./metric.js";
+export * from "./spans.js";
