@@ -1,0 +1,57 @@
+/** How a tokenizer spells its pieces: sentencepiece (`▁word`), WordPiece (`word ##piece`), byte-level BPE (`Ġword`, one character a byte). */
+export type PieceSpelling = "metaspace" | "wordpiece" | "bytes";
+
+/** How far ahead of the place reached a piece is looked for: beyond it, a match is more likely chance than text the tokenizer dropped. */
+const lookahead = 40;
+
+/**
+ * The index of the word in which each piece begins. Pieces and words are brought to one spelling without white space, and the pieces
+ * are found in it one after the other; a piece that can not be found (an unknown token, an empty `▁`) belongs to the word where the next would begin.
+ */
+export function alignPieces(pieces: readonly string[], words: readonly string[], spelling: PieceSpelling): number[] {
+  const { text, wordAt } = spell(words, spelling);
+  let at = 0;
+  return pieces.map((piece) => {
+    const surface = surfaceOf(piece, spelling);
+    const found = surface === "" ? -1 : text.indexOf(surface, at);
+    const start = found < 0 || found - at > lookahead ? at : found;
+    if (start === found) at = found + surface.length;
+    return wordAt[Math.min(start, wordAt.length - 1)] ?? -1;
+  });
+}
+
+/** The words run together in one spelling, and for each of its characters the word it came from. */
+function spell(words: readonly string[], spelling: PieceSpelling): { text: string; wordAt: number[] } {
+  const wordAt: number[] = [];
+  const text = words.map((word, index) => {
+    const spelled = spelling === "bytes" ? bytesAsText(word) : folded(word);
+    for (let i = 0; i < spelled.length; i++) wordAt.push(index);
+    return spelled;
+  }).join("");
+  return { text, wordAt };
+}
+
+function surfaceOf(piece: string, spelling: PieceSpelling): string {
+  if (spelling === "bytes") return [...piece].map((character) => byteOfCharacter.get(character) ?? "").join("").replace(/\s/g, "");
+  return folded(spelling === "metaspace" ? piece.replaceAll("▁", "") : piece.replace(/^##/, ""));
+}
+
+/** Without case, accents and compatibility forms, so that what a tokenizer's normaliser changes does not matter. */
+function folded(text: string): string {
+  return text.normalize("NFKD").replace(/[\u0300-\u036f\s]/g, "").toLowerCase();
+}
+
+function bytesAsText(text: string): string {
+  return Buffer.from(text.normalize("NFC"), "utf8").toString("latin1").replace(/\s/g, "");
+}
+
+/** The alphabet of byte-level BPE (Radford et al. 2019): printable bytes are themselves, the others follow from U+0100 on. */
+const byteOfCharacter: ReadonlyMap<string, string> = new Map(byteAlphabet());
+
+function* byteAlphabet(): Generator<readonly [string, string]> {
+  let next = 256;
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    yield [String.fromCharCode(printable ? byte : next++), String.fromCharCode(byte)];
+  }
+}
