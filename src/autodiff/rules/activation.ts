@@ -35,14 +35,12 @@ export const Mish: Vjp = unary((b, dy, x) => {
   return b.mul(dy, b.add(t, b.mul(b.mul(x, b.sigmoid(x)), b.sub(1, b.mul(t, t)))));
 });
 export const ThresholdedRelu: Vjp = unary((b, dy, x, _y, node) => b.where(b.greater(x, node.number("alpha", 1)), dy, 0));
-/** y = x σ(α x), for the standard Swish (opset 24) and onnxruntime's QuickGelu. */
-const swish = (defaultAlpha: number): Vjp => unary((b, dy, x, y, node) => {
-  const alpha = node.number("alpha", defaultAlpha);
+/** onnxruntime's x σ(α x). */
+export const QuickGelu: Vjp = unary((b, dy, x, y, node) => {
+  const alpha = node.number("alpha", 1.702);
   const sigmoid = b.sigmoid(b.mul(x, alpha));
   return b.mul(dy, b.add(sigmoid, b.mul(b.mul(y, alpha), b.sub(1, sigmoid))));
 });
-export const Swish: Vjp = swish(1);
-export const QuickGelu: Vjp = swish(1.702);
 
 export const Gelu: Vjp = unary((b, dy, x, _y, node) => b.mul(dy, node.text("approximate", "none") === "tanh" ? tanhGeluSlope(b, x) : geluSlope(b, x)));
 /** onnxruntime's Gelu of x + bias; the engine sums the bias's share. */

@@ -48,6 +48,8 @@ export const Sqrt: Vjp = unary((b, dy, _x, y) => b.div(b.mul(dy, 0.5), y));
 export const Reciprocal: Vjp = unary((b, dy, _x, y) => b.neg(b.mul(dy, b.mul(y, y))));
 export const Sin: Vjp = unary((b, dy, x) => b.mul(dy, b.op("Cos", [x])));
 export const Cos: Vjp = unary((b, dy, x) => b.neg(b.mul(dy, b.op("Sin", [x]))));
+export const Tan: Vjp = unary((b, dy, _x, y) => b.mul(dy, b.add(b.mul(y, y), 1)));
+export const Atan: Vjp = unary((b, dy, x) => b.div(dy, b.add(b.mul(x, x), 1)));
 
 export const Where: Vjp = perInput(
   () => undefined,

@@ -1,6 +1,6 @@
 import { type GraphBuilder, type Node, type Value, rankOf } from "../../onnx/index.js";
 import { type Vjp, notDifferentiable, perInput, unary } from "../rule.js";
-import { type Extent, axisOf, axesOf, constantInts, extent, inversePermutation, knownSizes, minus, plus, range, reshapeLike, shapeVector, vector, zerosLike } from "../shapes.js";
+import { type Extent, axisOf, axesOf, constantInts, extent, inversePermutation, knownSizes, minus, plus, positiveAxis, range, reshapeLike, shapeVector, vector, zerosLike } from "../shapes.js";
 
 export const Transpose: Vjp = unary((b, dy, x, _y, node) => b.transpose(dy, inversePermutation(node.numbers("perm") ?? range(rankOf(x)).reverse())));
 
@@ -9,9 +9,9 @@ export const Reshape: Vjp = reshaped;
 export const Flatten: Vjp = reshaped;
 export const Squeeze: Vjp = unary((b, dy, x, _y, node) => {
   const axes = axesOf(node);
-  return axes === undefined ? reshapeLike(b, dy, x) : b.unsqueeze(dy, axes.map((axis) => (axis < 0 ? axis + rankOf(x) : axis)));
+  return axes === undefined ? reshapeLike(b, dy, x) : b.unsqueeze(dy, axes.map((axis) => positiveAxis(axis, rankOf(x))));
 });
-export const Unsqueeze: Vjp = unary((b, dy, _x, y, node) => b.squeeze(dy, axesOf(node)!.map((axis) => (axis < 0 ? axis + rankOf(y) : axis))));
+export const Unsqueeze: Vjp = unary((b, dy, _x, y, node) => b.squeeze(dy, axesOf(node)!.map((axis) => positiveAxis(axis, rankOf(y)))));
 
 /** Summed back by the engine. */
 export const Expand: Vjp = unary((_b, dy) => dy);
@@ -50,7 +50,7 @@ export const Split: Vjp = (b, node, cotangents) => {
 /** Zeros around what was kept; for steps other than one, each element back to where it was taken from. */
 export const Slice: Vjp = unary((b, dy, x, y, node) => {
   const starts = node.input(1);
-  const axes = node.inputs[3] === undefined ? range(countOf(node, starts)) : axesOf(node, 3)!.map((axis) => (axis < 0 ? axis + rankOf(x) : axis));
+  const axes = node.inputs[3] === undefined ? range(countOf(node, starts)) : axesOf(node, 3)!.map((axis) => positiveAxis(axis, rankOf(x)));
   const steps = node.inputs[4];
   const contiguous = steps === undefined || (constantInts(steps)?.every((step) => step === 1) ?? false);
   return contiguous ? padAround(b, dy, x, y, new Map(axes.map((axis, index) => [axis, begin(b, x, axis, starts, index)]))) : scatterSlices(b, dy, x, node, axes);
@@ -107,15 +107,27 @@ function scatterAlong(b: GraphBuilder, values: Value, axis: number, positions: V
   return b.op("ScatterElements", [b.op("ConstantOfShape", [target]), indices, values], { axis, reduction: "add" });
 }
 
-/** A negative pad cuts, so the opposite pads undo it. */
-export const Pad: Vjp = unary((b, dy, x, y, node) => {
-  const mode = node.text("mode", "constant");
-  if (mode !== "constant") throw notDifferentiable(node, `in mode "${mode}"`);
-  const pads = constantInts(node.input(1));
+/** A negative pad cuts, so the opposite pads undo it; what reflection and its like copied is added up where it came from. */
+export const Pad: Vjp = unary((b, dy, x, _y, node) => {
+  const pads = node.input(1);
+  if (node.text("mode", "constant") !== "constant") return scatterPads(b, dy, x, node, pads);
+  const known = constantInts(pads);
   const axes = node.inputs[3];
-  const opposite = pads === undefined ? b.neg(node.input(1)) : b.ints(pads.map((pad) => -pad));
+  const opposite = known === undefined ? b.neg(pads) : b.ints(known.map((pad) => -pad));
   return b.op("Pad", axes === undefined ? [dy, opposite] : [dy, opposite, undefined, axes]);
 });
+
+/** Padding the positions as the values were padded tells where each value came from. */
+function scatterPads(b: GraphBuilder, dy: Value, x: Value, node: Node, pads: Value): Value {
+  const axes = node.inputs[3] === undefined ? range(rankOf(x)) : axesOf(node, 3)!.map((axis) => positiveAxis(axis, rankOf(x)));
+  const amount = (index: number): Value => b.op("Slice", [pads, b.ints([index]), b.ints([index + 1])]);
+  return axes.reduceRight((gradient, axis, index) => {
+    const size = extent(b, x, axis);
+    const both = b.concat([amount(index), amount(index + axes.length)], 0);
+    const positions = b.op("Pad", [positionsUpTo(b, size), both], { mode: node.text("mode", "") });
+    return scatterAlong(b, gradient, axis, positions, size);
+  }, dy);
+}
 
 /** One known position: zeros around it. Otherwise rows are added up where they were taken from. */
 export const Gather: Vjp = unary((b, dy, x, _y, node) => {
@@ -147,10 +159,20 @@ function scatterRows(b: GraphBuilder, dy: Value, x: Value, axis: number, indices
 export const GatherElements: Vjp = unary((b, dy, x, _y, node) =>
   b.op("ScatterElements", [zerosLike(b, x), node.input(1), dy], { axis: axisOf(node, 0), reduction: "add" }));
 
-export const GatherND: Vjp = unary((b, dy, x, _y, node) => {
-  if (node.number("batch_dims", 0) !== 0) throw notDifferentiable(node, "with batch_dims");
-  return b.op("ScatterND", [zerosLike(b, x), node.input(1), dy], { reduction: "add" });
-});
+export const GatherND: Vjp = unary((b, dy, x, _y, node) =>
+  b.op("ScatterND", [zerosLike(b, x), wholeIndices(b, node), dy], { reduction: "add" }));
+
+/** The indices with the coordinates of the batch axes, which GatherND leaves out, put before them. */
+function wholeIndices(b: GraphBuilder, node: Node): Value {
+  const indices = node.input(1);
+  const rank = rankOf(indices);
+  const places = [...range(rank - 1).map((axis) => extent(b, indices, axis)), 1];
+  const coordinates = range(node.number("batch_dims", 0)).map((axis) => {
+    const positions = b.reshape(positionsUpTo(b, extent(b, indices, axis)), range(rank).map((other) => (other === axis ? -1 : 1)));
+    return b.expand(positions, vector(b, places));
+  });
+  return b.concat([...coordinates, indices], -1);
+}
 
 /** What was overwritten gets nothing; what was written gets what lies where it went. */
 export const ScatterElements: Vjp = perInput(
