@@ -1,2 +1,3 @@
 export * from "./aggregator.js";
+export * from "./context.js";
 export * from "./fusion.js";

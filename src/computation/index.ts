@@ -1,4 +1,5 @@
 export * from "./activation.js";
+export * from "./badValue.js";
 export * from "./linear.js";
 export * from "./method.js";
 export * from "./scope.js";

@@ -1,5 +1,5 @@
 import type { Contributions, EncoderConfig, KindName, SiteOf, States } from "../backbone/index.js";
-import { ModlinguaError, unknownName } from "../base/index.js";
+import { unknownName } from "../base/index.js";
 import type { GraphBuilder } from "../onnx/index.js";
 import type { ParameterScope } from "./scope.js";
 import * as methods from "./methods/index.js";
@@ -62,9 +62,4 @@ export function actsAt(config: FullConfig, kind: KindName, layer: number, place:
   const method = methodOf(config.method);
   if (layer >= 0 && (method.leaveOut?.(config) ?? []).includes(layer)) return false;
   return method.at(config)[kind]?.includes(place) ?? false;
-}
-
-/** The refusal of one configuration value. */
-export function badValue(method: string, key: string, given: unknown, expected: string): ModlinguaError {
-  return new ModlinguaError("config", `${key} must be ${expected}, got ${JSON.stringify(given)}`, { place: `method ${method}` });
 }

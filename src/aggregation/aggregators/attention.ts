@@ -1,6 +1,7 @@
 import { nearDiagonal, normal, zeros, type ParameterScope, fromRows, toRows, affine } from "../../computation/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
-import { type Aggregator, need } from "../aggregator.js";
+import type { Aggregator } from "../aggregator.js";
+import { need } from "../context.js";
 import { type FusionOptions, fusionDefaults } from "../fusion.js";
 
 /**

@@ -1,4 +1,5 @@
-import { type Aggregator, contributionOf, need } from "../aggregator.js";
+import type { Aggregator } from "../aggregator.js";
+import { contributionOf, need } from "../context.js";
 
 /** The children's results put back beside each other along the axis on which the router had cut. */
 export const concatenation: Aggregator = {

@@ -1,4 +1,5 @@
-import { type Aggregator, contributionOf, need } from "../aggregator.js";
+import type { Aggregator } from "../aggregator.js";
+import { contributionOf, need } from "../context.js";
 
 /** The weighted mean of the children's results. */
 export const weightedSum: Aggregator = {

@@ -1,9 +1,10 @@
 import type { EncoderConfig, ResidualContribution, ResidualState } from "../../backbone/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
 import { activate } from "../activation.js";
+import { badValue } from "../badValue.js";
 import { coupling, couplings, invertibleNames } from "../invertible.js";
 import { affine, fromRows, toRows } from "../linear.js";
-import { type Method, badValue } from "../method.js";
+import type { Method } from "../method.js";
 import { type Initializer, type ParameterScope, kaimingUniform, normal, ones, truncatedNormal, zeros } from "../scope.js";
 
 export interface BottleneckConfig {

@@ -1,7 +1,8 @@
 import type { EncoderConfig } from "../../backbone/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
+import { badValue } from "../badValue.js";
 import { affine, fromRows, toRows } from "../linear.js";
-import { type Method, badValue } from "../method.js";
+import type { Method } from "../method.js";
 import { type Initializer, type ParameterScope, kaimingUniform, normal, zeros } from "../scope.js";
 
 export interface LoraConfig {

@@ -2,7 +2,8 @@ import { int64 } from "../../base/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
 import { argmax, crossEntropySum, probabilities } from "../crossEntropy.js";
 import { denseLayers } from "../dense.js";
-import { type HeadContext, type HeadTask, checkLabels, labelIndex } from "../head.js";
+import type { HeadContext, HeadTask } from "../head.js";
+import { checkLabels, labelIndex } from "../labels.js";
 
 export interface ClassificationConfig {
   readonly labels: readonly string[];

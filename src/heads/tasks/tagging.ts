@@ -4,7 +4,8 @@ import type { Encoded } from "../../data/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
 import { argmax, crossEntropySum, probabilities } from "../crossEntropy.js";
 import { denseLayers } from "../dense.js";
-import { type HeadBatch, type HeadContext, type HeadTask, checkLabels, labelIndex } from "../head.js";
+import type { HeadBatch, HeadContext, HeadTask } from "../head.js";
+import { checkLabels, labelIndex } from "../labels.js";
 
 export interface TaggingConfig {
   readonly labels: readonly string[];
