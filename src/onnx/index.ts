@@ -4,3 +4,6 @@ export * from "./builder.js";
 export * from "./types.js";
 export * from "./shapeInference.js";
 export * from "./print.js";
+export * from "./pass.js";
+export * from "./canonicalise.js";
+export * from "./match.js";
