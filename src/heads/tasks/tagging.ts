@@ -15,6 +15,8 @@ export interface TaggingConfig {
    * their logits decides); or the mean of its pieces.
    */
   readonly pieces: "first" | "firstContent" | "all" | "mean";
+  /** For "firstContent": ids of pieces without a character (`tokenizer.emptyIds`). */
+  readonly emptyIds: readonly number[];
   readonly layers: number;
   readonly activation: string;
 }
@@ -29,17 +31,13 @@ export interface TagPrediction {
 /** One label a word. */
 export const tagging: HeadTask<TaggingConfig, readonly string[], TagPrediction> = {
   about: "one label a word",
-  defaults: { labels: [], pieces: "firstContent", layers: 1, activation: "tanh" },
+  defaults: { labels: [], pieces: "mean", emptyIds: [], layers: 1, activation: "tanh" },
   check: ({ labels }) => checkLabels(labels, "tagging"),
-  logits: (b, context, config) => {
-    const pieces = denseLayers(b, context.scope, gathered(b, context), context.width, config.labels.length, config.layers, config.activation);
-    return pools(config) ? b.matMul(b.input("pool", "float32", ["words", "pieces"]), pieces) : pieces;
-  },
-  loss: (b, context, config) => {
-    const averaged = config.pieces === "mean";
-    const pieces = denseLayers(b, context.scope, gathered(b, context), context.width, config.labels.length, config.layers, config.activation);
-    const logits = averaged ? b.matMul(b.input("pool", "float32", ["words", "pieces"]), pieces) : pieces;
-    return crossEntropySum(b, logits, b.input("labels", "int64", [averaged ? "words" : "pieces"]));
+  logits: (b, context, config) => (pools(config) ? perWord(b, pieceLogits(b, context, config)) : pieceLogits(b, context, config)),
+  loss(b, context, config) {
+    const pieces = pieceLogits(b, context, config);
+    if (config.pieces === "mean") return crossEntropySum(b, perWord(b, pieces), b.input("labels", "int64", ["words"]));
+    return crossEntropySum(b, pieces, b.input("labels", "int64", ["pieces"]));
   },
   predictFeeds(batch, config) {
     const { rows, words } = piecesOf(batch, config);
@@ -47,12 +45,10 @@ export const tagging: HeadTask<TaggingConfig, readonly string[], TagPrediction> 
   },
   trainFeeds(batch, targets, config) {
     const { rows, words, examples } = piecesOf(batch, config);
-    const labels = words.map((word) => labelIndex(config.labels, targets[examples[word]!.example]![examples[word]!.word]!));
-    const perWord = config.pieces === "mean" ? examples.map(({ example, word }) => labelIndex(config.labels, targets[example]![word]!)) : labels;
-    return {
-      feeds: { rows: int64([rows.length], rows), labels: int64([perWord.length], perWord), ...(config.pieces === "mean" ? { pool: poolMatrix(words) } : {}) },
-      count: perWord.length,
-    };
+    const ofWords = examples.map(({ example, word }) => labelIndex(config.labels, targets[example]![word]!));
+    const averaged = config.pieces === "mean";
+    const labels = averaged ? ofWords : words.map((word) => ofWords[word]!);
+    return { feeds: { rows: int64([rows.length], rows), labels: int64([labels.length], labels), ...(averaged ? { pool: poolMatrix(words) } : {}) }, count: labels.length };
   },
   decode(logits, batch, config) {
     const { examples } = piecesOf(batch, config);
@@ -69,9 +65,15 @@ export const tagging: HeadTask<TaggingConfig, readonly string[], TagPrediction> 
 
 const pools = ({ pieces }: TaggingConfig): boolean => pieces === "mean" || pieces === "all";
 
-/** The states of the pieces that count, [pieces, width]. */
-function gathered(b: GraphBuilder, { hidden }: HeadContext): Value {
-  return b.gather(toRows(b, hidden), b.input("rows", "int64", ["pieces"]));
+/** Logits of the pieces that count, [pieces, labels]. */
+function pieceLogits(b: GraphBuilder, { hidden, width, scope }: HeadContext, { labels, layers, activation }: TaggingConfig): Value {
+  const states = b.gather(toRows(b, hidden), b.input("rows", "int64", ["pieces"]));
+  return denseLayers(b, scope, states, width, labels.length, layers, activation);
+}
+
+/** The mean over each word's pieces, [words, labels]; the last layer is linear, so this is also what the mean of their states would give. */
+function perWord(b: GraphBuilder, pieces: Value): Value {
+  return b.matMul(b.input("pool", "float32", ["words", "pieces"]), pieces);
 }
 
 interface Pieces {
@@ -83,13 +85,14 @@ interface Pieces {
   readonly examples: { readonly example: number; readonly word: number }[];
 }
 
-function piecesOf({ encoded, length }: HeadBatch, { pieces }: TaggingConfig): Pieces {
+function piecesOf({ encoded, length }: HeadBatch, { pieces, emptyIds }: TaggingConfig): Pieces {
   const rows: number[] = [];
   const words: number[] = [];
   const examples: { example: number; word: number }[] = [];
+  const empty = new Set(emptyIds);
   encoded.forEach((sentence, example) => {
     let last = -1;
-    wordPieces(sentence, pieces).forEach(({ column, word }) => {
+    wordPieces(sentence, pieces, empty).forEach(({ column, word }) => {
       if (word !== last) examples.push({ example, word });
       last = word;
       rows.push(example * length + column);
@@ -101,14 +104,14 @@ function piecesOf({ encoded, length }: HeadBatch, { pieces }: TaggingConfig): Pi
 }
 
 /** The pieces that stand for each word, in order. */
-function wordPieces({ wordOf, empty }: Encoded, which: TaggingConfig["pieces"]): { column: number; word: number }[] {
+function wordPieces({ ids, wordOf }: Encoded, which: TaggingConfig["pieces"], empty: ReadonlySet<number>): { column: number; word: number }[] {
   const all = wordOf.flatMap((word, column) => (word < 0 ? [] : [{ column, word }]));
   if (which === "all" || which === "mean") return all;
   const byWord = new Map<number, number>();
   for (const { column, word } of all) {
     const taken = byWord.get(word);
     // a piece without characters stands for its word only where there is no other
-    if (taken === undefined || (which === "firstContent" && empty?.[taken] === true && empty[column] !== true)) byWord.set(word, column);
+    if (taken === undefined || (which === "firstContent" && empty.has(ids[taken]!) && !empty.has(ids[column]!))) byWord.set(word, column);
   }
   return [...byWord].map(([word, column]) => ({ column, word }));
 }
