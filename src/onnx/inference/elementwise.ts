@@ -43,10 +43,13 @@ const logical = (operation: (a: boolean, b: boolean) => boolean): Operation =>
 
 const cast: InferenceRule = (node) => {
   const dtype = node.op === "CastLike" ? node.inputs[1]?.dtype : dtypeOfOnnx(node.number("to", 0));
-  const elements = integersOf(node.inputs[0]);
-  const whole = dtype !== undefined && /^u?int(32|64)$/.test(dtype);
-  return { dtype, shape: node.inputs[0]?.shape, integers: whole ? elements : undefined };
+  return { dtype, shape: node.inputs[0]?.shape, integers: complete(integersOf(node.inputs[0])?.map((element) => castElement(element, dtype))) };
 };
+
+function castElement(element: Dim, dtype: DType | undefined): Dim | undefined {
+  if (dtype === "bool") return flag(not(isEqual(element, 0)));
+  return dtype === "int32" || dtype === "int64" ? element : undefined;
+}
 
 /** Elements are chosen where the condition is known; torch writes `Where(shape = -1, 1, shape)` before Expand. */
 const where: InferenceRule = (node): Inferred => {

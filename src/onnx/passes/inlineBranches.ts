@@ -9,25 +9,31 @@ import { inferNode } from "../shapeInference.js";
 export const inlineBranches: Pass = {
   name: "inlineBranches",
   does: "replaces an If whose condition follows from the shapes by the branch that is taken",
-  requires: ["constantNodes"],
+  requires: [],
   run(graph) {
     let changes = 0;
-    for (const node of graph.sortedNodes()) {
-      const condition = node.op === "If" && node.domain === "" ? integersOf(node.inputs[0])?.[0] : undefined;
-      const branch = typeof condition === "number" ? branchOf(node, condition !== 0) : undefined;
-      if (branch === undefined) {
-        inferNode(node);
-        continue;
-      }
-      replaceByBranch(graph, node, branch);
-      changes++;
-    }
+    for (let found = inlineAll(graph); found > 0; found = inlineAll(graph)) changes += found;
     return changes;
   },
 };
 
-function branchOf(node: Node, taken: boolean): OnnxGraph | undefined {
-  const attribute = node.attributes.get(taken ? "then_branch" : "else_branch");
+/** One walk, producers first; a branch may hold further ones, which the next walk finds. */
+function inlineAll(graph: Graph): number {
+  let changes = 0;
+  for (const node of graph.sortedNodes()) {
+    const branch = takenBranch(node);
+    if (branch === undefined) inferNode(node);
+    else {
+      replaceByBranch(graph, node, branch);
+      changes++;
+    }
+  }
+  return changes;
+}
+
+function takenBranch(node: Node): OnnxGraph | undefined {
+  const condition = node.op === "If" && node.domain === "" ? integersOf(node.inputs[0])?.[0] : undefined;
+  const attribute = typeof condition === "number" ? node.attributes.get(condition === 0 ? "else_branch" : "then_branch") : undefined;
   return attribute !== undefined && typeof attribute === "object" && "graph" in attribute ? attribute.graph : undefined;
 }
 
