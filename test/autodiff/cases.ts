@@ -55,7 +55,7 @@ function place(b: GraphBuilder, one: Case, { value, wanted }: Operand, position:
   const fixed = !wanted && (known !== "nothing but ranks" || holdsAxes(one.op, position));
   if (fixed) return b.graph.addConstant(b.graph.freshName(`${b.prefix}x${position}`), { inline: value });
   const name = `${b.prefix}x${position}`;
-  const input = b.input(name, value.dtype, wanted ? shown(value.dims, known, name) : value.dims);
+  const input = b.input(name, value.dtype, wanted ? shown(value.dims, squeezesOnes(one) ? "shared names" : known, name) : value.dims);
   feeds[input.name] = value;
   return input;
 }
@@ -64,6 +64,11 @@ function shown(dims: readonly number[], known: Knowledge, name: string): Shape {
   if (known === "sizes") return dims;
   if (known === "shared names") return dims.map((dim) => (dim === 1 ? 1 : `${name.split("/")[0]}_size${dim}`));
   return dims.map((_, axis) => `${name}_${axis}`);
+}
+
+/** Without axes, the ones are part of what Squeeze is. */
+function squeezesOnes({ op, inputs }: Case): boolean {
+  return op === "Squeeze" && inputs[1] === undefined;
 }
 
 /** Axes are part of what an operator is: rules need to know them. */
@@ -115,7 +120,7 @@ export function near(dims: readonly number[], { low = -2, high = 2, kinks = [] a
 
 export function apart(dims: readonly number[], offset = 0): Operand {
   const count = size(dims);
-  return { value: float32(dims, stream.shuffle(Array.from({ length: count }, (_, index) => (index - count / 2) * 0.3 + offset))), wanted: true };
+  return { value: float32(dims, stream.shuffle(Array.from({ length: count }, (_, index) => (index - Math.floor(count / 2)) * 0.6 + offset))), wanted: true };
 }
 
 export const fixedInts = (dims: readonly number[], values: readonly number[]): Operand => ({ value: int64(dims, values), wanted: false });
@@ -185,7 +190,7 @@ export const differenceCases: readonly Case[] = [
   one("Dropout", [near([2, 3])]),
   one("Dropout", [near([2, 3]), fixed(float32([], [0.3])), fixed(tensor("bool", [], Uint8Array.of(0)))]),
   ...["Max", "Min"].flatMap((op) => [
-    one(op, [apart([2, 3]), apart([2, 3], 0.15)]), one(op, [apart([2, 3]), apart([3], 0.15)]), one(op, [apart([2, 1]), apart([3], 0.15), apart([], 0.07)]), one(op, [near([2])]),
+    one(op, [apart([2, 3]), apart([2, 3], 0.2)]), one(op, [apart([2, 3]), apart([3], 0.2)]), one(op, [apart([2, 1]), apart([3], 0.2), apart([], 0.4)]), one(op, [near([2])]),
   ]),
   one("Clip", [around(-1, 1)([2, 3]), { value: float32([], [-1]), wanted: true }, { value: float32([], [1]), wanted: true }]),
   one("Clip", [around(0)([2, 3]), fixed(float32([], [0]))]),

@@ -97,5 +97,6 @@ export const Dropout: Vjp = (b, node, [dy]) => {
   if (training === undefined || training.tensor?.data[0] === 0) return [dy];
   const ratio = node.inputs[1] ?? b.scalar(0.5);
   const kept = b.cast(extraOutput(b, node, 1, "bool", node.input(0).shape), "float32");
-  return [b.mul(b.mul(dy!, kept), b.div(1, b.sub(1, ratio)))];
+  const scale = b.div(1, b.sub(1, ratio));
+  return [b.mul(b.mul(dy!, kept), training.isConstant ? scale : b.where(training, scale, 1))];
 };

@@ -98,7 +98,10 @@ function positionsUpTo(b: GraphBuilder, size: Extent): Value {
   return b.op("Range", [b.int(0), end, b.int(1)]);
 }
 
-/** Zeros of `size` along `axis`, with the parts of `values` added at `positions` (one-dimensional) of it. */
+/**
+ * Zeros of `size` along `axis`, with the parts of `values` added at `positions` (one-dimensional) of it.
+ * Not by ScatterND: onnxruntime adds there from several threads at once, and loses sums where positions repeat.
+ */
 function scatterAlong(b: GraphBuilder, values: Value, axis: number, positions: Value, size: Extent): Value {
   const rank = rankOf(values);
   const column = b.reshape(positions, range(rank).map((other) => (other === axis ? -1 : 1)));
@@ -159,8 +162,26 @@ function scatterRows(b: GraphBuilder, dy: Value, x: Value, axis: number, indices
 export const GatherElements: Vjp = unary((b, dy, x, _y, node) =>
   b.op("ScatterElements", [zerosLike(b, x), node.input(1), dy], { axis: axisOf(node, 0), reduction: "add" }));
 
-export const GatherND: Vjp = unary((b, dy, x, _y, node) =>
-  b.op("ScatterND", [zerosLike(b, x), wholeIndices(b, node), dy], { reduction: "add" }));
+/** Every gathered part is a row of x seen as a matrix; the rows are added up where they were taken from. */
+export const GatherND: Vjp = unary((b, dy, x, _y, node) => {
+  const indices = wholeIndices(b, node);
+  const depth = indices.shape?.at(-1);
+  if (typeof depth !== "number") throw notDifferentiable(node, "where the length of its index tuples is not known");
+  const sizes = range(depth).map((axis) => vector(b, [extent(b, x, axis)]));
+  const rowCount = sizes.reduce((product, size) => b.mul(product, size));
+  const rest = b.op("Slice", [shapeVector(b, x), b.ints([depth]), b.ints([rankOf(x)])]);
+  const rows = b.reshape(dy, b.concat([b.ints([-1]), b.op("ReduceProd", [rest], { keepdims: 1 })], 0));
+  return b.reshape(scatterAlong(b, rows, 0, rowNumbers(b, indices, sizes), rowCount), shapeVector(b, x));
+});
+
+/** Index tuples [..., depth] as one number each: Horner's scheme over the sizes, negative indices counted from the end. */
+function rowNumbers(b: GraphBuilder, indices: Value, sizes: readonly Value[]): Value {
+  const digits = sizes.map((size, axis) => {
+    const digit = b.reshape(b.slice(indices, -1, axis, axis + 1), [-1]);
+    return b.where(b.op("Less", [digit, b.ints([0])]), b.add(digit, size), digit);
+  });
+  return digits.reduce((number, digit, axis) => b.add(b.mul(number, sizes[axis]!), digit));
+}
 
 /** The indices with the coordinates of the batch axes, which GatherND leaves out, put before them. */
 function wholeIndices(b: GraphBuilder, node: Node): Value {
