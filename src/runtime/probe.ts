@@ -1,0 +1,49 @@
+import { float32 } from "../base/index.js";
+import { type NativeSession, fromNative, openNative, supportedBackends, toNative } from "./native.js";
+import { cleanMessage } from "./nativeMessage.js";
+import { probeModel } from "./probeModel.js";
+import type { DeviceName, NativeOptions } from "./protocol.js";
+import type { ProbeResult } from "./device.js";
+import { physicalCores } from "./threads.js";
+
+/* A program of its own: `node probe.js DEVICE` tries a device and prints one line of JSON. A driver that aborts takes only this process with it. */
+
+/** Rows and columns of the matrices: 2 GFLOP a product, some milliseconds on a processor. */
+const size = 1024;
+
+async function probe(device: DeviceName): Promise<ProbeResult> {
+  if (!supportedBackends().includes(device)) return { works: false, reason: `this build of the runtime has no ${device} support` };
+  try {
+    const onDevice = await productTime(device);
+    return { works: true, milliseconds: onDevice, cpuMilliseconds: await productTime("cpu") };
+  } catch (error) {
+    return { works: false, reason: cleanMessage(error instanceof Error ? error.message : String(error)) };
+  }
+}
+
+/** The best of three products, after one that is not counted. */
+async function productTime(device: DeviceName): Promise<number> {
+  const session = await openNative({ bytes: probeModel() }, options(device), device !== "cpu");
+  await product(session);
+  let best = Infinity;
+  for (let index = 0; index < 3; index++) best = Math.min(best, await product(session));
+  return best;
+}
+
+async function product(session: NativeSession): Promise<number> {
+  const ones = float32([size, size], new Float32Array(size * size).fill(1));
+  const begin = performance.now();
+  const { y } = await session.run({ x: toNative(ones) });
+  const elapsed = performance.now() - begin;
+  const { data } = fromNative(y!);
+  if (data[0] !== size || data[size * size - 1] !== size) throw new Error(`a matrix product gave ${data[0]} instead of ${size}`);
+  return elapsed;
+}
+
+function options(device: DeviceName): NativeOptions {
+  return { device, threads: physicalCores(), spinning: true, prepacking: false, arena: true, optimization: "all", disabledOptimizers: [] };
+}
+
+probe(process.argv[2] as DeviceName).then((result) => {
+  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+}, () => process.exit(1));
