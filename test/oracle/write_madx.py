@@ -197,9 +197,7 @@ def loras() -> list[Case]:
 
 
 def write(case: Case) -> None:
-    folder = ROOT / case.id
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = new_folder(case)
     model = prepare(case)
     save(model, case, folder)
     single = run(model, case)
@@ -211,6 +209,13 @@ def write(case: Case) -> None:
     check_reload(case, folder, single)
     tiny.write_json(folder / "case.json", described(case, expected, measured))
     print(f"{case.id:36}", *(f"{name} {value:.1e}" for name, value in measured.items()), flush=True)
+
+
+def new_folder(case: Case) -> Path:
+    folder = ROOT / case.id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def prepare(case: Case) -> torch.nn.Module:
@@ -239,6 +244,8 @@ def heads(case: Case) -> list[str]:
     if case.head != "tagging":
         return []
     last = case.composition.children[-1]
+    if isinstance(last, Fuse):
+        return [last.last()]
     return [last] if isinstance(last, str) else list(last.children)
 
 
@@ -317,11 +324,13 @@ def save(model: torch.nn.Module, case: Case, folder: Path) -> None:
 def save_shared(model: torch.nn.Module, folder: Path, name: str) -> None:
     """The library cannot save an adapter with `ln_before` as safetensors (one tensor under two names): do it here."""
     with tempfile.TemporaryDirectory() as scratch:
-        model.save_adapter(scratch, name)
+        model.save_adapter(scratch, name, with_head=False)
         weights = torch.load(Path(scratch) / "pytorch_adapter.bin", weights_only=True)
         folder.mkdir(exist_ok=True)
         shutil.copy(Path(scratch) / "adapter_config.json", folder)
     save_file({key: tensor.clone().contiguous() for key, tensor in weights.items()}, folder / "adapter.safetensors")
+    if name in model.heads:
+        model.save_head(str(folder), name, use_safetensors=True)
 
 
 def check_reload(case: Case, folder: Path, expected: dict) -> None:
@@ -385,8 +394,7 @@ def main(wanted: list[str]) -> None:
     for case in cases:
         if not wanted or case.id in wanted:
             write(case)
-    listing = [{"id": case.id, "backbone": case.family, "notes": case.notes} for case in cases]
-    tiny.write_json(ROOT / "manifest.json", {"format": 1, "versions": tiny.versions(), "cases": listing}, indent=1)
+    tiny.write_json(ROOT / "manifest.json", {"format": 1, "versions": tiny.versions()}, indent=1)
 
 
 if __name__ == "__main__":
