@@ -32,7 +32,7 @@ test("type-only imports obey the table too", () => {
 });
 
 test("a way around the door is named", () => {
-  assert.deepEqual(faultsOf({ "src/onnx/a.ts": 'import { b } from "../base/b.js";', "src/base/b.ts": "" }), ["src/onnx/a.ts:1: enters base through b.js; use its door, ../base/index.js"]);
+  assert.deepEqual(faultsOf({ "src/onnx/a.ts": 'import { b } from "../base/b.js";', "src/base/b.ts": "" }), ["src/onnx/a.ts:1: enters base through b.ts; use its door, ../base/index.js"]);
 });
 
 test("only the rooms that own a package may import it, also inside functions", () => {

@@ -1,0 +1,2 @@
+// Written by `npm run indexes`: the folder is the registry.
+export * from "./sites.js";
