@@ -11,10 +11,11 @@ function reducedAxes(node: Node): number[] {
   return axes.map((axis) => positiveAxis(axis, rank)).sort((a, c) => a - c);
 }
 
-/** A reduced value with the reduced axes put back as ones. */
+/** A reduced value with the reduced axes put back as ones; a scalar needs none to broadcast. */
 function kept(b: GraphBuilder, value: Value, node: Node): Value {
   const axes = reducedAxes(node);
-  return node.number("keepdims", 1) || axes.length === 0 ? value : b.unsqueeze(value, axes);
+  const alreadyBroadcasts = node.number("keepdims", 1) !== 0 || axes.length === 0 || value.shape?.length === 0;
+  return alreadyBroadcasts ? value : b.unsqueeze(value, axes);
 }
 
 /** A rule for a reduction; `slope` gets dy and y with the reduced axes kept, and may answer in any shape that broadcasts to x. */
