@@ -22,4 +22,6 @@ export interface BatchSource {
   /** Plain data that says where the source stands; given to `restore` of an equal source it goes on with the same batches. */
   position(): unknown;
   restore(position: unknown): void | Promise<void>;
+  /** Lets go of open files. */
+  close?(): Promise<void>;
 }

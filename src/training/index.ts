@@ -6,3 +6,5 @@ export { type LoopOptions, type TrainingJob, accumulate, loopDefaults, runTraini
 export { type Optimizer, type OptimizerName, type OptimizerState, type Parameter, initialState, optimizerOf, optimizers } from "./optimizers.js";
 export type { DevPoint, TrainingReport } from "./report.js";
 export { type Schedule, type ScheduleName, learningRateAt, schedules } from "./schedules.js";
+export { type TextSourceOptions, textSource } from "./textSource.js";
+export { type MaskedLmTrainingOptions, trainMaskedLanguageModel } from "./trainMaskedLm.js";

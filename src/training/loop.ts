@@ -68,23 +68,31 @@ interface Run {
  * the step under way is dropped, the last whole one is saved and the report says "aborted". Throws "training" for a loss that is not a number.
  */
 export async function runTraining(job: TrainingJob): Promise<TrainingReport> {
-  const run = await start(job);
-  const { record, job: { source, steps, patience } } = run;
+  try {
+    const run = await start(job);
+    const stopped = await runSteps(run);
+    save(run);
+    if (stopped !== "aborted") restoreBest(run);
+    return reportOf(run.record, job.source.stepsPerEpoch, stopped);
+  } finally {
+    await job.source.close?.();
+  }
+}
+
+async function runSteps(run: Run): Promise<TrainingReport["stopped"]> {
+  const { record, job: { steps, patience = Infinity, signal } } = run;
   try {
     for (;;) {
       await evaluateWhenDue(run);
-      if (record.step >= steps || stale(record) >= (patience ?? Infinity)) break;
+      if (record.step >= steps) return "done";
+      if (stale(record) >= patience) return "early";
       await takeStep(run);
       if (saveDue(run)) save(run);
     }
   } catch (error) {
-    if (!(job.signal?.aborted === true && error instanceof ModlinguaError && error.kind === "aborted")) throw error;
-    save(run);
-    return reportOf(record, source.stepsPerEpoch, "aborted");
+    if (signal?.aborted === true && error instanceof ModlinguaError && error.kind === "aborted") return "aborted";
+    throw error;
   }
-  save(run);
-  restoreBest(run);
-  return reportOf(record, source.stepsPerEpoch, record.step >= steps ? "done" : "early");
 }
 
 async function start(given: TrainingJob): Promise<Run> {
