@@ -2,6 +2,7 @@ export * from "./graph.js";
 export * from "./model.js";
 export * from "./builder.js";
 export * from "./types.js";
+export * from "./opset.js";
 export * from "./shapeInference.js";
 export * from "./print.js";
 export * from "./pass.js";

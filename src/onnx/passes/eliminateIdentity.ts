@@ -17,12 +17,27 @@ export const eliminateIdentity: Pass = {
 
 /** A graph output keeps its name, and with it the node that makes it. */
 function removed(graph: Graph, node: Node): boolean {
-  const output = node.outputs[0];
-  const source = node.inputs[0];
-  if (source === undefined || output === undefined || node.domain !== "" || graph.outputs.includes(output) || !givesBack(node, source, output)) return false;
+  const [output] = node.outputs;
+  if (output === undefined || node.domain !== "" || graph.outputs.includes(output)) return false;
+  const source = sourceOf(node, output);
+  if (source === undefined) return false;
   graph.replaceUses(output, source);
   graph.removeNode(node);
   return true;
+}
+
+/** The input that a node gives back as it is. */
+function sourceOf(node: Node, output: Value): Value | undefined {
+  const [first] = node.inputs;
+  if (node.op === "Where") return chosen(node, output);
+  return first !== undefined && givesBack(node, first, output) ? first : undefined;
+}
+
+function chosen(node: Node, output: Value): Value | undefined {
+  const condition = numbersOf(node.inputs[0]);
+  if (condition === undefined || condition.length === 0 || condition.some((flag) => flag !== condition[0])) return undefined;
+  const side = node.input(condition[0] === 0 ? 2 : 1);
+  return sameShape(side, output) ? side : undefined;
 }
 
 function givesBack(node: Node, source: Value, output: Value): boolean {
@@ -30,8 +45,7 @@ function givesBack(node: Node, source: Value, output: Value): boolean {
     case "Identity": return true;
     case "Dropout": return !isTraining(node) && (node.outputs[1]?.uses.size ?? 0) === 0;
     case "Cast": return source.dtype !== undefined && dtypeOfOnnx(node.number("to", 0)) === source.dtype;
-    case "Reshape": case "Expand": case "Tile": case "Flatten": return sameShape(source, output);
-    case "Squeeze": case "Unsqueeze": return sameShape(source, output);
+    case "Reshape": case "Expand": case "Tile": case "Flatten": case "Squeeze": case "Unsqueeze": return sameShape(source, output);
     case "Slice": return sameShape(source, output) && isForward(node);
     case "Transpose": return node.numbers("perm")?.every((axis, index) => axis === index) ?? false;
     case "Concat": case "Sum": case "Min": case "Max": case "Mean": return node.inputs.length === 1;

@@ -2,19 +2,16 @@ import { ModlinguaError } from "../../base/index.js";
 import { GraphBuilder } from "../builder.js";
 import { type Expansion, attention, expandNode, rootMeanSquareNormalization, rotaryEmbedding } from "../expansions.js";
 import type { Graph, Node } from "../graph.js";
+import { canonicalOpset, newestOpset, oldestOpset } from "../opset.js";
 import type { Pass } from "../pass.js";
-
-/** The oldest opset with both LayerNormalization (17) and Gelu (20): what every later pass and every gradient rule reads. */
-export const canonicalOpset = 20;
-const [oldest, newest] = [11, 23];
 
 export const normalizeOpset: Pass = {
   name: "normalizeOpset",
-  does: `rewrites the spellings of opsets ${oldest} to ${newest} as those of ${canonicalOpset}`,
+  does: `rewrites the spellings of opsets ${oldestOpset} to ${newestOpset} as those of ${canonicalOpset}`,
   requires: ["constantNodes", "inlineBranches"],
   run(graph) {
     const version = graph.opset.get("");
-    if (version === undefined || version < oldest || version > newest) throw outOfRange(graph, version);
+    if (version === undefined || version < oldestOpset || version > newestOpset) throw outOfRange(graph, version);
     const builder = new GraphBuilder(graph);
     let changes = version === canonicalOpset ? 0 : 1;
     for (const node of graph.sortedNodes()) {
@@ -28,7 +25,7 @@ export const normalizeOpset: Pass = {
 };
 
 function outOfRange(graph: Graph, version: number | undefined): ModlinguaError {
-  return new ModlinguaError("graph", `the model has ${version === undefined ? "no opset" : `opset ${version}`}, read are ${oldest} to ${newest}`,
+  return new ModlinguaError("graph", `the model has ${version === undefined ? "no opset" : `opset ${version}`}, read are ${oldestOpset} to ${newestOpset}`,
     { place: `graph ${graph.name}`, remedy: "export it again with opset 17, or convert it with onnx.version_converter" });
 }
 
