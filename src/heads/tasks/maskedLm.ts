@@ -8,12 +8,19 @@ export interface MaskedLmConfig {
   readonly vocabulary: number;
   readonly activation: string;
   readonly epsilon: number;
+  /**
+   * In training, normalise over the candidates that the batch brings (say, the pieces that occur in a language's
+   * text) instead of the whole vocabulary: with 8,000 of 128,000 pieces a step takes about half the time.
+   */
+  readonly candidates: boolean;
 }
 
 /** Flat positions (row · length + column) that were masked, and the ids that stood there. */
 export interface MaskedTarget {
   readonly positions: readonly number[];
   readonly labels: readonly number[];
+  /** Ids to normalise over, the same list for every sequence of a batch; the batch's own labels where it is absent. */
+  readonly candidates?: readonly number[];
 }
 
 /**
@@ -23,28 +30,37 @@ export interface MaskedTarget {
  */
 export const maskedLm: HeadTask<MaskedLmConfig, MaskedTarget, readonly number[]> = {
   about: "the word at a masked position",
-  defaults: { vocabulary: 0, activation: "gelu", epsilon: 1e-12 },
+  defaults: { vocabulary: 0, activation: "gelu", epsilon: 1e-12, candidates: false },
   check: () => undefined,
   logits(b, context, config) {
-    return b.gemm(transformed(b, context, config), context.wordEmbeddings, bias(context, config), { transB: 1 });
+    return b.gemm(transformed(b, context, config), context.wordEmbeddings, bias(context), { transB: 1 });
   },
   loss(b, context, config) {
     const words = transformed(b, context, config);
-    const offset = bias(context, config);
     const labels = b.input("labels", "int64", ["masked"]);
-    const logits = b.gemm(words, context.wordEmbeddings, offset, { transB: 1 });
+    const chosen = config.candidates ? b.input("candidates", "int64", ["candidates"]) : undefined;
+    const table = chosen === undefined ? context.wordEmbeddings : b.gather(context.wordEmbeddings, chosen);
+    const offset = chosen === undefined ? bias(context) : b.gather(bias(context), chosen);
+    const logits = b.gemm(words, table, offset, { transB: 1 });
     // log Σ exp − the label's own logit, which is a product with one row: its gradient never needs a one-hot matrix as large as the logits
-    const own = b.add(b.sum(b.mul(words, b.gather(context.wordEmbeddings, labels)), [-1]), b.gather(offset, labels));
+    const own = b.add(b.sum(b.mul(words, b.gather(table, labels)), [-1]), b.gather(offset, labels));
     return b.sum(b.sub(b.op("ReduceLogSumExp", [logits, b.ints([-1])], { keepdims: 0 }), own));
   },
   predictFeeds: (batch) => {
     const rows = batch.encoded.flatMap(({ ids }, row) => ids.map((_, column) => row * batch.length + column));
     return { rows: int64([rows.length], rows) };
   },
-  trainFeeds(_, targets) {
+  trainFeeds(_, targets, { candidates }) {
     const rows = targets.flatMap(({ positions }) => positions);
     const labels = targets.flatMap((target) => target.labels);
-    return { feeds: { rows: int64([rows.length], rows), labels: int64([labels.length], labels) }, count: rows.length };
+    const feeds = { rows: int64([rows.length], rows) };
+    if (!candidates) return { feeds: { ...feeds, labels: int64([labels.length], labels) }, count: rows.length };
+    const chosen = [...new Set([...(targets[0]?.candidates ?? []), ...labels])];
+    const place = new Map(chosen.map((id, index) => [id, index]));
+    return {
+      feeds: { ...feeds, candidates: int64([chosen.length], chosen), labels: int64([labels.length], labels.map((label) => place.get(label)!)) },
+      count: rows.length,
+    };
   },
   decode(logits, { encoded }, { vocabulary }) {
     let row = 0;
@@ -60,7 +76,7 @@ function transformed(b: GraphBuilder, { hidden, width, scope, invert }: HeadCont
   return invert(b, b.layerNorm(dense, norm.parameter("weight", [width], ones), norm.parameter("bias", [width], zeros), config.epsilon));
 }
 
-function bias({ scope, wordEmbeddings }: HeadContext, _: MaskedLmConfig): Value {
+function bias({ scope, wordEmbeddings }: HeadContext): Value {
   return scope.within("decoder").parameter("bias", [wordEmbeddings.shape![0] as number], zeros);
 }
 
