@@ -1,2 +1,12 @@
+export * from "./batches.js";
+export * from "./dataset.js";
+export * from "./datasetSplit.js";
+export * from "./example.js";
+export * from "./languages.js";
+export * from "./masking.js";
+export * from "./packagePath.js";
+export { iob2, universalTags } from "./readers.js";
+export * from "./registry.js";
+export * from "./textStream.js";
 export * from "./tokenizer.js";
 export * from "./words.js";

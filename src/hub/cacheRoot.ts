@@ -1,6 +1,5 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,7 +18,4 @@ export function isOffline(env: Environment = process.env): boolean {
   return [env["MODLINGUA_OFFLINE"], env["HF_HUB_OFFLINE"]].some((value) => value !== undefined && !["", "0", "false", "no"].includes(value.toLowerCase()));
 }
 
-/** A path inside this package, e.g. `packagePath("models", "e5-small")`; the same from dist and from an installed copy. */
-export function packagePath(...parts: readonly string[]): string {
-  return join(fileURLToPath(new URL("../..", import.meta.url)), ...parts);
-}
+export { packagePath } from "../data/index.js";

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ModlinguaError } from "../base/index.js";
 import type { ProgressListener } from "../base/index.js";
-import { cacheRoot, huggingFaceCache, packagePath } from "./cacheRoot.js";
+import { packagePath } from "../data/index.js";
+import { cacheRoot, huggingFaceCache } from "./cacheRoot.js";
 import { downloadRepository } from "./downloadRepository.js";
 import { expandPack, packedModel, readPack } from "./pack.js";
 
