@@ -161,6 +161,7 @@ export function isEqual(a: Dim, b: Dim): boolean | undefined {
 
 /** A lower bound: every name is at least 1, and is unbounded above. */
 function atLeast(dim: Dim): number {
+  if (typeof dim === "number") return dim;
   let bound = 0;
   for (const [monomial, coefficient] of polynomial(dim)) {
     if (monomial !== "" && (coefficient < 0 || /(?:floor|min|max)\(/.test(monomial))) return -Infinity;
@@ -179,8 +180,8 @@ export function largerDim(a: Dim, b: Dim): Dim {
 
 function extreme(which: "min" | "max", a: Dim, b: Dim): Dim {
   if (a === b) return a;
-  const less = isLess(a, b);
-  if (less !== undefined) return less === (which === "min") ? a : b;
+  const smaller = atLeast(subtractDims(b, a)) >= 0 ? a : atLeast(subtractDims(a, b)) >= 0 ? b : undefined;
+  if (smaller !== undefined) return (smaller === a) === (which === "min") ? a : b;
   return `${which}(${[a, b].map(String).sort().join(",")})`;
 }
 
