@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Backbone } from "#src/backbone/index.js";
 import { type Tensor, int64 } from "#src/base/index.js";
 import { openBackbone } from "#src/hub/loadBackbone.js";
@@ -11,13 +11,15 @@ export function tinyNames(): string[] {
   return readdirSync(fixtures).filter((name) => existsSync(join(fixtures, name, "model.onnx")));
 }
 
-/** One of the tiny random encoders; `file` is an ONNX file with its config.json beside. */
+/** One of the tiny random encoders. */
 export function openTiny(name: string): Backbone {
   return openFile(join(fixtures, name, "model.onnx"));
 }
 
+/** An ONNX file with its config.json beside or above. */
 export function openFile(file: string): Backbone {
-  return openBackbone(file, join(dirname(file), "config.json"), dirname(file).split("/").at(-1)!);
+  const folder = existsSync(join(dirname(file), "config.json")) ? dirname(file) : dirname(dirname(file));
+  return openBackbone(file, join(folder, "config.json"), basename(folder));
 }
 
 export function readJson<T>(file: string): T {
