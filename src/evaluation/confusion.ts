@@ -1,4 +1,4 @@
-import { type Counts, Tally, classScores, requireSameLength, requireTwoClasses } from "./counts.js";
+import { type Counts, Tally, classScores, missed, requireSameLength, requireTwoClasses } from "./counts.js";
 
 /** True and false positives and false negatives of every class, from labels compared one to one. */
 export function countConfusion(metric: string, predicted: readonly string[], gold: readonly string[]): Counts {
@@ -8,7 +8,7 @@ export function countConfusion(metric: string, predicted: readonly string[], gol
     const answer = predicted[i]!;
     if (answer === label) return tally.add(label, "tp");
     tally.add(label, "fn");
-    tally.add(answer, "fp");
+    if (answer !== missed) tally.add(answer, "fp");
   });
   return tally.counts;
 }

@@ -6,6 +6,9 @@ import { ModlinguaError } from "../base/index.js";
  */
 export type Counts = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
+/** Stands where a prediction is missing (a word beyond the encoder's input): the gold label is missed, no class is wrongly given. */
+export const missed = "";
+
 /** The sum of counts, class by class and name by name. */
 export function sumCounts(all: readonly Counts[]): Counts {
   const sum: Record<string, Record<string, number>> = {};

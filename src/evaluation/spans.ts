@@ -32,6 +32,12 @@ export function parseTag(text: string, scheme: SpanScheme): Tag {
   });
 }
 
+/** The scheme that a set of labels is written in, as far as it shows: undefined where they are no span tags, `bioes` where ends are marked. */
+export function spanSchemeOf(labels: readonly string[]): SpanScheme | undefined {
+  if (!labels.includes("O") || !labels.every((label) => /^(O|[BIES]-.+)$/.test(label))) return undefined;
+  return labels.some((label) => /^[ES]-/.test(label)) ? "bioes" : "iob2";
+}
+
 /** Whether a span ends between two tags: conlleval's rules (Tjong Kim Sang and Buchholz 2000), for all three schemes. */
 function endsBetween(previous: Tag, next: Tag): boolean {
   if (previous.prefix === "O") return false;

@@ -7,4 +7,5 @@ export { type Optimizer, type OptimizerName, type OptimizerState, type Parameter
 export type { DevPoint, TrainingReport } from "./report.js";
 export { type Schedule, type ScheduleName, learningRateAt, schedules } from "./schedules.js";
 export { type TextSourceOptions, textSource } from "./textSource.js";
+export { type TrainOptions, train } from "./train.js";
 export { type MaskedLmTrainingOptions, trainMaskedLanguageModel } from "./trainMaskedLm.js";

@@ -135,7 +135,7 @@ async function takeStep(run: Run): Promise<void> {
   record.step++;
   record.losses.push({ step: record.step, loss });
   record.tokens += batches.reduce((sum, { tokens }) => sum + tokens, 0);
-  record.seconds += (performance.now() - began) / 1000;
+  record.stepSeconds += (performance.now() - began) / 1000;
   reportProgress(run);
 }
 
@@ -175,7 +175,7 @@ async function evaluateWhenDue(run: Run): Promise<void> {
   if (evaluate === undefined || !due || stale(record) >= (job.patience ?? Infinity)) return;
   const began = performance.now();
   const point: DevPoint = { step: record.step, ...await evaluate(job.signal) };
-  record.seconds += (performance.now() - began) / 1000;
+  record.evaluationSeconds += (performance.now() - began) / 1000;
   record.dev.push(point);
   reportProgress(run);
   if (record.best !== undefined && !isBetter(job, point.score, record.best.score)) return;
@@ -216,7 +216,7 @@ function reportProgress({ job, record }: Run): void {
   job.onProgress?.({
     task: job.task, done: record.step, total: job.steps, unit: "steps",
     numbers: {
-      loss: recent.reduce((sum, { loss }) => sum + loss, 0) / recent.length, "tokens/s": record.tokens / record.seconds,
+      loss: recent.reduce((sum, { loss }) => sum + loss, 0) / recent.length, "tokens/s": record.tokens / record.stepSeconds,
       ...(dev === undefined ? {} : { dev: dev.score }),
     },
   });

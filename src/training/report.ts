@@ -14,8 +14,9 @@ export interface RunRecord {
   best?: DevPoint;
   /** Tokens seen, padding not counted. */
   tokens: number;
-  /** Time spent in steps and evaluations, that of interrupted runs included. */
-  seconds: number;
+  /** Time spent in steps and in evaluations, that of interrupted runs included. */
+  stepSeconds: number;
+  evaluationSeconds: number;
 }
 
 export interface TrainingReport {
@@ -27,20 +28,22 @@ export interface TrainingReport {
   readonly dev: readonly DevPoint[];
   readonly best?: DevPoint;
   readonly tokens: number;
+  /** Of steps and evaluations together. */
   readonly seconds: number;
+  /** While training, evaluations not counted. */
   readonly tokensPerSecond: number;
   /** `early`: the dev score did not improve for `patience` evaluations. `aborted`: the signal fired. */
   readonly stopped: "done" | "early" | "aborted";
 }
 
 export function emptyRecord(): RunRecord {
-  return { step: 0, losses: [], dev: [], tokens: 0, seconds: 0 };
+  return { step: 0, losses: [], dev: [], tokens: 0, stepSeconds: 0, evaluationSeconds: 0 };
 }
 
 export function reportOf(record: RunRecord, stepsPerEpoch: number | undefined, stopped: TrainingReport["stopped"]): TrainingReport {
-  const { step, losses, dev, best, tokens, seconds } = record;
+  const { step, losses, dev, best, tokens, stepSeconds, evaluationSeconds } = record;
   return {
     steps: step, epochs: stepsPerEpoch === undefined ? undefined : step / stepsPerEpoch, losses, dev, ...(best === undefined ? {} : { best }),
-    tokens, seconds, tokensPerSecond: seconds === 0 ? 0 : tokens / seconds, stopped,
+    tokens, seconds: stepSeconds + evaluationSeconds, tokensPerSecond: stepSeconds === 0 ? 0 : tokens / stepSeconds, stopped,
   };
 }
