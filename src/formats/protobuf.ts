@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { ModlinguaError } from "../base/index.js";
+import { plainBytes } from "./plainBytes.js";
 
 /** Bytes read by position: a file through a moving window, or memory. */
 export interface ByteSource {
@@ -12,7 +13,8 @@ export interface ByteSource {
   window(offset: number, length: number): { readonly bytes: Uint8Array; readonly start: number };
 }
 
-export function memorySource(bytes: Uint8Array, file?: string): ByteSource {
+export function memorySource(given: Uint8Array, file?: string): ByteSource {
+  const bytes = plainBytes(given);
   return { file, size: bytes.length, keepsWindows: true, window: () => ({ bytes, start: 0 }) };
 }
 

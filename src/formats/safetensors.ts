@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync, realpathSync } from "node:fs"
 import { ModlinguaError, type Tensor, bytesOfTensor, bytesPerElement, sizeOf, tensorFromBytes, unknownName, writeFileAtomic } from "../base/index.js";
 import { foreignFile } from "./foreignFile.js";
 import { duplicateKey } from "./duplicateKey.js";
+import { plainBytes } from "./plainBytes.js";
 
 /** Where one tensor lies; `offset` counts from the beginning of the file. */
 export interface SafetensorsEntry {
@@ -36,8 +37,9 @@ const dtypes = new Map<string, Tensor["dtype"]>([
 ]);
 const names = new Map([...dtypes].map(([name, dtype]) => [dtype, name]));
 
-/** Reads a whole file from memory; tensors are views of `bytes` where alignment allows. `file` is for messages. */
-export function parseSafetensors(bytes: Uint8Array, file?: string): Safetensors {
+/** Reads a whole file from memory; tensors are views of the bytes where alignment allows. `file` is for messages. */
+export function parseSafetensors(given: Uint8Array, file?: string): Safetensors {
+  const bytes = plainBytes(given);
   const { entries, metadata } = parseHeader((offset, length) => bytes.subarray(offset, offset + length), bytes.length, file);
   const tensors = new Map([...entries].map(([name, entry]) => [name, toTensor(entry, bytes.subarray(entry.offset, entry.offset + entry.length))]));
   return { tensors, metadata };
