@@ -48,11 +48,12 @@ function runPass(graph: Graph, pass: Pass, before: readonly string[]): number {
  * every value has one origin, the domains in use have an opset, and there is no cycle. Throws "graph" with the place otherwise.
  */
 export function verify(graph: Graph): void {
+  const values = new Set([...graph.inputs, ...graph.constants, ...graph.outputs]);
   for (const node of graph.nodes) {
     verifyNode(graph, node);
-    if (!graph.opset.has(node.domain)) throw broken(graph, node, `uses the domain ${JSON.stringify(node.domain)}, for which the graph has no opset`);
+    for (const value of [...node.inputs, ...node.captures, ...node.outputs]) if (value !== undefined) values.add(value);
   }
-  for (const value of [...graph.inputs, ...graph.constants, ...graph.outputs]) verifyValue(graph, value);
+  for (const value of values) verifyValue(graph, value);
   graph.sortedNodes();
 }
 
@@ -60,12 +61,10 @@ function verifyNode(graph: Graph, node: Node): void {
   node.inputs.forEach((value, index) => {
     if (value === undefined) return;
     if (![...value.uses].some((use) => use.node === node && use.index === index)) throw broken(graph, node, `reads ${JSON.stringify(value.name)}, which does not know of it`);
-    verifyValue(graph, value);
   });
-  for (const value of node.outputs) {
-    if (value.producer !== node) throw broken(graph, node, `lists ${JSON.stringify(value.name)} among its outputs, which has another producer`);
-    verifyValue(graph, value);
-  }
+  const foreign = node.outputs.find((value) => value.producer !== node);
+  if (foreign !== undefined) throw broken(graph, node, `lists ${JSON.stringify(foreign.name)} among its outputs, which has another producer`);
+  if (!graph.opset.has(node.domain)) throw broken(graph, node, `uses the domain ${JSON.stringify(node.domain)}, for which the graph has no opset`);
 }
 
 function verifyValue(graph: Graph, value: Value): void {

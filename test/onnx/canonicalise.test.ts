@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import type { Dim } from "#src/base/index.js";
 import { readOnnxFile } from "#src/formats/index.js";
 import { type Graph, type Value, canonicalOrder, canonicalise, graphFromModel, inferShapes, runPasses, verify } from "#src/onnx/index.js";
 import { feedsOf, fixtures, readFixture, relativeError, runGraph } from "./support.js";
@@ -78,6 +82,47 @@ test("every exporter of a family gives the same operators on the path of the act
       return `${count(graph, "LayerNormalization")} LayerNormalization, ${count(graph, "MatMul")} MatMul`;
     });
     assert.equal(new Set(counts).size, 1, `${family}: ${members.map((name, index) => `${name} ${counts[index]}`).join("; ")}`);
+  }
+});
+
+/** Other ways in which exporters declare the inputs of the same model. */
+const declarations: Readonly<Record<string, (input: number, axis: number, size: number) => Dim>> = {
+  "names of their own": (input, axis) => `input_${input}_dynamic_axes_${axis + 1}`,
+  "unnamed dimensions": (input, axis) => `?${2 * input + axis}`,
+  "fixed sizes": (_, __, size) => size,
+};
+
+for (const [how, dim] of Object.entries(declarations)) {
+  test(`inputs declared with ${how}`, async () => {
+    for (const name of ["bert-opset11", "deberta-v2-opset14", "distilbert-opset17", "modernbert-opset17-sdpa", "xlm-roberta-dynamo20-sdpa"]) {
+      const graph = readFixture(name);
+      const feeds = feedsOf(name);
+      graph.inputs.forEach((value, input) => (value.shape = feeds[value.name]!.dims.map((size, axis) => dim(input, axis, size))));
+      const [expected, actual] = [await runGraph(readFixture(name), feeds), await runGraph(canonicalise(graph), feeds)];
+      for (const [output, tensor] of Object.entries(expected)) assert.ok(relativeError(actual[output]!, tensor) <= 2e-6, `${name} ${output}`);
+    }
+  });
+}
+
+test("graphs that onnxruntime has optimised become canonical again", async () => {
+  const require = createRequire(import.meta.url);
+  const { InferenceSession } = require("onnxruntime-node") as { InferenceSession: { create(path: string, options: object): Promise<{ release(): Promise<void> }> } };
+  const folder = mkdtempSync(join(tmpdir(), "optimised-"));
+  try {
+    for (const name of ["bert-opset14-mlm", "distilbert-opset17-sdpa", "modernbert-dynamo20-sdpa", "xlm-roberta-opset14"]) {
+      const optimizedModelFilePath = join(folder, `${name}.onnx`);
+      await (await InferenceSession.create(`test/fixtures/backbones/${name}/model.onnx`, { optimizedModelFilePath, graphOptimizationLevel: "extended" })).release();
+      const graph = graphFromModel(readOnnxFile(optimizedModelFilePath));
+      assert.ok([...graph.nodes].some(({ domain }) => domain === "com.microsoft"), `${name}: nothing was fused`);
+      const canonical = canonicalise(graph);
+      assert.deepEqual([...canonical.nodes].filter(({ domain }) => domain !== "").map(({ op }) => op), []);
+      assert.equal(count(canonical, "LayerNormalization"), count(canonicalise(readFixture(name)), "LayerNormalization"));
+      const feeds = feedsOf(name);
+      const [expected, actual] = [await runGraph(readFixture(name), feeds), await runGraph(canonical, feeds)];
+      for (const [output, tensor] of Object.entries(expected)) assert.ok(relativeError(actual[output]!, tensor) <= 2e-6, `${name} ${output}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

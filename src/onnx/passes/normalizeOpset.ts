@@ -75,6 +75,14 @@ const lastAxis: Rewrite = ({ graph, builder, node, version }) => {
   return 1;
 };
 
+/** The last axis is written −1, whatever the rank. */
+const lastAxisByName: Rewrite = ({ node }) => {
+  const rank = node.input(0).shape?.length;
+  if (rank === undefined || node.attributes.get("axis") === -1 || node.number("axis", -1) !== rank - 1) return 0;
+  node.attributes.set("axis", -1);
+  return 1;
+};
+
 function flattened(graph: Graph, builder: GraphBuilder, node: Node, axis: number): number {
   expandNode(graph, builder, node, (b) => {
     const x = node.input(0);
@@ -107,6 +115,7 @@ const rewrites: Readonly<Record<string, readonly Rewrite[]>> = {
   ...Object.fromEntries(reductions.map((op) => [op, [inputFrom("axes")]])),
   Split: [inputFrom("split"), countParts],
   Softmax: [lastAxis], LogSoftmax: [lastAxis], Hardmax: [lastAxis],
+  LayerNormalization: [lastAxisByName],
   Dropout: [dropped("ratio")],
   Cast: [dropped("saturate", "round_mode")], CastLike: [dropped("saturate", "round_mode")],
   QuantizeLinear: [dropped("saturate"), refusedUnlessZero("block_size"), refusedUnlessZero("output_dtype"), refusedUnlessZero("precision")],
