@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { ModlinguaError } from "../base/index.js";
+import { ModlinguaError, randomStream } from "../base/index.js";
 import type { Figure } from "../figures/index.js";
 import { installDomStubs } from "./domStubs.js";
 
@@ -24,6 +24,8 @@ interface PlotlyModule {
 interface Page {
   readonly plotly: PlotlyModule;
   readonly document: Document;
+  /** Restarts the random ids of SVG elements, so that the same figure gives the same file. */
+  restartIds(): void;
 }
 
 let page: Promise<Page> | undefined;
@@ -42,7 +44,10 @@ async function openPage(): Promise<Page> {
   window.eval(plotlySource());
   const plotly = (window as unknown as { Plotly?: PlotlyModule }).Plotly;
   if (plotly === undefined) throw new ModlinguaError("config", "plotly.js did not load", { remedy: "install the exact versions of package-lock.json: npm ci" });
-  return { plotly, document: window.document };
+  const restartIds = (): void => {
+    (window as unknown as { Math: Math }).Math.random = randomStream(0, "svg ids").uniform;
+  };
+  return { plotly, document: window.document, restartIds };
 }
 
 /** The figure as an SVG document, drawn by plotly.js in jsdom: no browser. The first call takes about a second, later ones a tenth. */
@@ -53,7 +58,8 @@ export function renderSvg(figure: Figure, size: SvgSize = {}): Promise<string> {
 }
 
 async function draw(figure: Figure, size: SvgSize): Promise<string> {
-  const { plotly, document } = await (page ??= openPage());
+  const { plotly, document, restartIds } = await (page ??= openPage());
+  restartIds();
   const [width, height] = [size.width ?? figure.layout.width, size.height ?? figure.layout.height];
   const element = document.body.appendChild(document.createElement("div"));
   try {

@@ -16,7 +16,9 @@ export interface TableOptions {
 
 interface Grid {
   readonly columns: readonly string[];
-  readonly cells: readonly (readonly { readonly text: string; readonly numeric: boolean }[])[];
+  /** Columns that hold a number somewhere: they are aligned to the right. */
+  readonly numeric: readonly boolean[];
+  readonly cells: readonly (readonly string[])[];
   readonly leftOut: number;
 }
 
@@ -24,8 +26,9 @@ function gridOf(table: Table, { columns: chosen, digits = 3, maxRows = 200 }: Ta
   const [columns, rows] = isRows(table)
     ? [chosen ?? [...new Set(table.flatMap((row) => Object.keys(row)))], table] as const
     : [chosen ?? table.columns, table.values.map((values) => Object.fromEntries(table.columns.map((column, i) => [column, Array.isArray(values) ? values[i] : values])))] as const;
-  const cells = rows.slice(0, maxRows).map((row: Row) => columns.map((column) => ({ text: cellText(row[column], digits), numeric: typeof row[column] === "number" })));
-  return { columns, cells, leftOut: Math.max(0, rows.length - maxRows) };
+  const numeric = columns.map((column) => rows.some((row: Row) => typeof row[column] === "number"));
+  const cells = rows.slice(0, maxRows).map((row: Row) => columns.map((column) => cellText(row[column], digits)));
+  return { columns, numeric, cells, leftOut: Math.max(0, rows.length - maxRows) };
 }
 
 function isRows(table: Table): table is readonly Row[] {
@@ -40,22 +43,21 @@ function cellText(value: unknown, digits: number): string {
 
 /** The table as HTML: names and values escaped, numbers to the right, the width its own. */
 export function tableHtml(table: Table, options: TableOptions = {}): string {
-  const { columns, cells, leftOut } = gridOf(table, options);
-  const numeric = columns.map((_, i) => cells.some((row) => row[i]!.numeric));
+  const { columns, numeric, cells, leftOut } = gridOf(table, options);
   const align = (i: number): string => `text-align:${numeric[i] ? "right" : "left"};padding:2px 10px`;
   const head = columns.map((column, i) => `<th style="${align(i)}">${escapeHtml(column)}</th>`).join("");
-  const body = cells.map((row) => `<tr>${row.map(({ text }, i) => `<td style="${align(i)};font-variant-numeric:tabular-nums">${escapeHtml(text)}</td>`).join("")}</tr>`).join("\n");
+  const body = cells.map((row) => `<tr>${row.map((text, i) => `<td style="${align(i)};font-variant-numeric:tabular-nums">${escapeHtml(text)}</td>`).join("")}</tr>`).join("\n");
   const caption = options.title === undefined ? "" : `<caption style="caption-side:top;text-align:left;font-weight:600;padding:4px 10px">${escapeHtml(options.title)}</caption>`;
   return `<table style="border-collapse:collapse">${caption}\n<thead><tr>${head}</tr></thead>\n<tbody>\n${body}\n</tbody></table>${leftOut === 0 ? "" : `\n<p>… and ${leftOut} more rows</p>`}`;
 }
 
 /** The table as text with aligned columns. */
 export function tableText(table: Table, options: TableOptions = {}): string {
-  const { columns, cells, leftOut } = gridOf(table, options);
-  const widths = columns.map((column, i) => Math.max(length(column), ...cells.map((row) => length(row[i]!.text))));
-  const line = (texts: readonly { text: string; numeric: boolean }[]): string => texts.map(({ text, numeric }, i) => pad(text, widths[i]!, numeric)).join("  ").trimEnd();
+  const { columns, numeric, cells, leftOut } = gridOf(table, options);
+  const widths = columns.map((column, i) => Math.max(length(column), ...cells.map((row) => length(row[i]!))));
+  const line = (texts: readonly string[]): string => texts.map((text, i) => pad(text, widths[i]!, numeric[i]!)).join("  ").trimEnd();
   const rule = widths.map((width) => "-".repeat(width)).join("  ");
-  return [...(options.title === undefined ? [] : [options.title]), line(columns.map((text) => ({ text, numeric: false }))), rule, ...cells.map(line), ...(leftOut === 0 ? [] : [`… and ${leftOut} more rows`])].join("\n");
+  return [...(options.title === undefined ? [] : [options.title]), line(columns), rule, ...cells.map(line), ...(leftOut === 0 ? [] : [`… and ${leftOut} more rows`])].join("\n");
 }
 
 function length(text: string): number {
