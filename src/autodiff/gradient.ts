@@ -114,7 +114,7 @@ function requireRules(path: readonly Node[]): void {
   const nearest = nearestName(node.op, known);
   throw new ModlinguaError("graph", `operator ${node.domain === "" ? "" : `${node.domain}.`}${node.op} has no gradient rule, and a trained value reaches the loss through it; operators with a rule: ${known.join(", ")}`, {
     place: `node ${node.name}`,
-    remedy: nearest !== undefined && nearest !== node.op ? `did you mean ${nearest}?` : "add a rule under src/autodiff/rules, or train only parameters above this node",
+    remedy: nearest !== undefined && nearest !== node.op ? `did you mean ${nearest}?` : "make the graph canonical first, add a rule under src/autodiff/rules, or train only parameters above this node",
   });
 }
 
