@@ -1,5 +1,7 @@
-import type { Backbone } from "../backbone/index.js";
 import { type Tokenizer, checkVocabulary, loadTokenizer } from "../data/index.js";
+import type { AdaptedModel } from "../model/index.js";
+
+type Backbone = AdaptedModel["backbone"];
 
 const loaded = new Map<string, Promise<Tokenizer>>();
 
