@@ -52,6 +52,7 @@ export class AdaptedModel<T extends TaskName = TaskName> {
       if (holders.has(holder.name)) throw new ModlinguaError("config", `two modules are called ${JSON.stringify(holder.name)}`);
       holders.set(holder.name, holder);
     }
+    checkHeadName(head, holders);
     return new AdaptedModel<T>(backbone, undefined, head, holders, new ProgramCache(backbone, session)).with(composition ?? null);
   }
 
@@ -67,8 +68,9 @@ export class AdaptedModel<T extends TaskName = TaskName> {
     return new AdaptedModel(this.backbone, tree, this.head, holders, this.programs);
   }
 
-  /** The same modules and composition under another head. */
-  withHead<U extends TaskName>(head: Head<U>): AdaptedModel<U> {
+  /** The same modules and composition under another head, or under none. */
+  withHead<U extends TaskName>(head: Head<U> | undefined): AdaptedModel<U> {
+    checkHeadName(head, this.holders);
     return new AdaptedModel<U>(this.backbone, this.tree, head, this.holders, this.programs);
   }
 
@@ -127,14 +129,15 @@ export class AdaptedModel<T extends TaskName = TaskName> {
   /**
    * Runs the model. Feeds are `input_ids`, `attention_mask` (and `token_type_ids`), int64 [batch, sequence], and what the head
    * needs (`taskOf(head.task).predictFeeds`). Gives `logits`, or `last_hidden_state` where there is no head, and the values that
-   * blocks expose (attention weights of a fusion).
+   * blocks expose (`attention/<fusion>/<layer>/<place>`: a fusion's weights, [batch, sequence, candidates]).
    */
   async predict(feeds: Readonly<Record<string, Tensor>>, { signal, outputs }: { readonly signal?: AbortSignal; readonly outputs?: readonly string[] } = {}): Promise<Record<string, Tensor>> {
     const { program, slots } = await this.program("predict");
-    const wanted = outputs ?? Object.keys(program.outputs);
-    for (const name of wanted) if (!Object.hasOwn(program.outputs, name)) throw unknownName("config", "output", name, Object.keys(program.outputs));
-    const results = await runProgram(program, slots, checked(this.backbone, feeds), wanted.map((name) => program.outputs[name]!), signal);
-    return Object.fromEntries(wanted.map((name) => [name, results[program.outputs[name]!]!]));
+    const known = new Map(Object.entries(program.outputs).map(([name, value]) => [ownName(name, slots), value]));
+    const wanted = outputs ?? [...known.keys()];
+    for (const name of wanted) if (!known.has(name)) throw unknownName("config", "output", name, [...known.keys()]);
+    const results = await runProgram(program, slots, checked(this.backbone, feeds), wanted.map((name) => known.get(name)!), signal);
+    return Object.fromEntries(wanted.map((name) => [name, results[known.get(name)!]!]));
   }
 
   /** Opens the training step for some modules (the head's name included where it is trained); everything else is frozen. */
@@ -174,6 +177,18 @@ export class AdaptedModel<T extends TaskName = TaskName> {
 /** Puts a backbone, modules and a head together: see `AdaptedModel.assemble`. */
 export function assemble<T extends TaskName = TaskName>(backbone: Backbone, options: AssembleOptions<T> = {}): AdaptedModel<T> {
   return AdaptedModel.assemble(backbone, options);
+}
+
+/** A head is trained by its name as adapters are, so that no name may mean two things. */
+function checkHeadName(head: { readonly name: string } | undefined, holders: ReadonlyMap<string, unknown>): void {
+  if (head === undefined || !holders.has(head.name)) return;
+  throw new ModlinguaError("config", `the head and a module are both called ${JSON.stringify(head.name)}`, { remedy: "give the head another name: createHead(task, config, { name })" });
+}
+
+/** What a block exposes is named by the module that stands in its slot: `attention/m2/0/ffnOutput` → `attention/en,tr/0/ffnOutput`. */
+function ownName(name: string, slots: ReadonlyMap<string, Holder>): string {
+  const [what, slot = "", ...place] = name.split("/");
+  return [what, ...(place.length === 0 ? [] : [slots.get(slot)?.name ?? slot]), ...place].join("/");
 }
 
 function leavesOf(tree: Tree | undefined): string[] {
