@@ -5,7 +5,7 @@ import * as passes from "./passes/index.js";
 /** The order in which `canonicalise` runs the passes. */
 export const canonicalOrder = [
   passes.inlineBranches, passes.constantNodes, passes.normalizeOpset, passes.expandFused, passes.eliminateIdentity, passes.simplifyShapes, passes.foldConstants,
-  passes.eliminateIdentity, passes.fuseLayerNorm, passes.fuseGelu, passes.mergeTransposes, passes.canonicalLinear,
+  passes.eliminateIdentity, passes.shareRepeated, passes.fuseLayerNorm, passes.fuseGelu, passes.mergeTransposes, passes.canonicalLinear,
 ] as const;
 
 /**

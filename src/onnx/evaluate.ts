@@ -58,12 +58,12 @@ function binary(operation: (a: number, b: number, whole: boolean) => number): Ev
     if (a === undefined || b === undefined) return undefined;
     const [left, right] = [broadcastIndex(a.dims, output.dims), broadcastIndex(b.dims, output.dims)];
     const whole = !a.dtype.startsWith("float");
-    return checked(filled(output, (index) => operation(Number(a.data[left(index)]), Number(b.data[right(index)]), whole)));
+    return exactly(filled(output, (index) => operation(Number(a.data[left(index)]), Number(b.data[right(index)]), whole)));
   };
 }
 
 /** Integers that a double cannot hold are left to the runtime. */
-function checked(result: Tensor): Tensor | undefined {
+function exactly(result: Tensor): Tensor | undefined {
   if (result.dtype === "float32" || result.dtype === "float64") return result;
   return Array.from(result.data as ArrayLike<number | bigint>).every((value) => Number.isSafeInteger(Number(value))) ? result : undefined;
 }

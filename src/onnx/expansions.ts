@@ -1,4 +1,4 @@
-import { type Dim, ModlinguaError, float32 } from "../base/index.js";
+import { type Dim, ModlinguaError } from "../base/index.js";
 import type { GraphBuilder } from "./builder.js";
 import type { Graph, Node, Value } from "./graph.js";
 
@@ -52,7 +52,7 @@ export const attention: Expansion = (b, node) => {
   const root = Math.sqrt(node.number("scale", 0) || 1 / Math.sqrt(width as number));
   const scores = b.matMul(b.mul(query, root), b.mul(b.transposeLast(key), root));
   const mixed = b.matMul(b.softmax(masked(b, capped(b, node, scores), node.inputs[3])), value);
-  return [flat ? b.reshape(b.transpose(mixed, [0, 2, 1, 3]), [0, 0, typeof width === "number" ? -1 : 0]) : mixed];
+  return [flat ? b.reshape(b.transpose(mixed, [0, 2, 1, 3]), [0, 0, -1]) : mixed];
 };
 
 function refuseCaches(node: Node): void {
@@ -113,12 +113,12 @@ export const rotaryEmbedding: Expansion = (b, node) => {
 };
 
 /** [batch, 1, tokens, d/2]. */
-function angles(b: GraphBuilder, node: Node, index: 1 | 2 | number): Value {
+function angles(b: GraphBuilder, node: Node, index: number): Value {
   const positions = node.inputs[3];
   return b.unsqueeze(positions === undefined ? node.input(index) : b.gather(node.input(index), positions), [1]);
 }
 
-/** A float32 scalar, for expansions that multiply by it. */
+/** A value times a number; no node where that is 1. */
 export function scaleBy(b: GraphBuilder, value: Value, factor: number): Value {
-  return factor === 1 ? value : b.mul(value, b.constant(float32([], [factor])));
+  return factor === 1 ? value : b.mul(value, factor);
 }

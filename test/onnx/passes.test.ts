@@ -158,6 +158,18 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     { name: "tanh, factored", feeds: { x }, left: ["Gelu", "Identity"], build: (b) => b.mul(b.mul(0.5, input(b)), factoredGate(b)) },
     { name: "another slope is no GELU", feeds: { x }, left: ["Mul", "Erf", "Add", "Mul", "Mul", "Identity"], build: (b) => b.mul(b.mul(input(b), b.add(1, b.erf(b.mul(input(b), 0.7)))), 0.5) },
   ],
+  shareRepeated: [
+    { name: "equal nodes and constants", feeds: { x }, left: ["Mul", "Mul", "Softmax", "Softmax", "Add", "Add", "Identity"], build: (b) => {
+      const scaled = (): Value => b.op("Mul", [input(b), b.graph.addConstant(b.graph.freshName("half"), { inline: float32([], [0.5]) })]);
+      const sum = b.add(b.softmax(scaled()), b.softmax(scaled()));
+      return b.add(sum, b.softmax(b.op("Mul", [scaled(), b.graph.addConstant(b.graph.freshName("half"), { inline: float32([], [0.5]) })]), 1));
+    } },
+    { name: "equal parameters stay apart", feeds: { x }, left: ["Add", "Add", "Add", "Identity"], build: (b) => {
+      const biased = (): Value => b.add(input(b), b.graph.addConstant(b.graph.freshName("bias"), { inline: float32([8]) }));
+      return b.add(biased(), biased());
+    } },
+    { name: "random numbers are drawn twice", feeds: { x: numbers([2]) }, left: ["Dropout", "Dropout", "Sub", "Identity"], build: (b) => b.sub(b.op("Dropout", [input(b), b.scalar(0), b.bool(true)]), b.op("Dropout", [input(b), b.scalar(0), b.bool(true)])) },
+  ],
   mergeTransposes: [
     { name: "keys by three reshapes", feeds: { x: numbers([2, 4, 3, 8]) }, left: ["Transpose", "Identity"], build: (b) => b.reshape(b.op("Transpose", [b.reshape(input(b), [-1, 3, 8])], { perm: [0, 2, 1] }), [-1, 4, 8, 3]) },
     { name: "two in a row", feeds: { x }, left: ["Transpose", "Identity"], build: (b) => b.op("Transpose", [b.op("Transpose", [input(b)], { perm: [1, 0, 2] })], { perm: [2, 1, 0] }) },

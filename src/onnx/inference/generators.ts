@@ -1,7 +1,7 @@
 import type { DType, Tensor } from "../../base/index.js";
 import type { Node } from "../graph.js";
 import { dtypeOfOnnx } from "../types.js";
-import { type InferenceRule, type InferenceRules, type Inferred, integersOf, longestTracked, unknownShape } from "./rule.js";
+import { type InferenceRule, type InferenceRules, type Inferred, integersIn, integersOf, longestTracked, unknownShape } from "./rule.js";
 
 /** The tensor that a Constant node holds under one of its six spellings; undefined for strings and sparse tensors. */
 export function tensorAttribute(node: Node, name: string): Tensor | undefined {
@@ -11,7 +11,7 @@ export function tensorAttribute(node: Node, name: string): Tensor | undefined {
 
 const constant: InferenceRule = (node): Inferred => {
   const value = tensorAttribute(node, "value");
-  if (value !== undefined) return { dtype: value.dtype, shape: value.dims, integers: value.dims.length <= 1 && /int|bool/.test(value.dtype) && value.data.length <= longestTracked ? Array.from(value.data as ArrayLike<number | bigint>, Number) : undefined };
+  if (value !== undefined) return { dtype: value.dtype, shape: value.dims, integers: integersIn(value) };
   if (node.attributes.has("value_float")) return { dtype: "float32", shape: [] };
   if (node.attributes.has("value_int")) return { dtype: "int64", shape: [], integers: [node.number("value_int", 0)] };
   if (node.attributes.has("value_floats")) return { dtype: "float32", shape: [node.numbers("value_floats")!.length] };

@@ -1,4 +1,4 @@
-import { type DType, type Dim, ModlinguaError, type Shape } from "../../base/index.js";
+import { type DType, type Dim, ModlinguaError, type Shape, type Tensor } from "../../base/index.js";
 import type { Node, Value } from "../graph.js";
 import { broadcastDims } from "./dims.js";
 
@@ -17,6 +17,7 @@ export type InferenceRules = Readonly<Record<string, InferenceRule>>;
 export const longestTracked = 1024;
 
 const tracked = new WeakMap<Value, readonly Dim[]>();
+const listed = new WeakMap<Tensor, readonly number[]>();
 
 /** Remembers the elements of an integer value, or forgets them. */
 export function track(value: Value, elements: readonly Dim[] | undefined): void {
@@ -28,9 +29,15 @@ export function track(value: Value, elements: readonly Dim[] | undefined): void 
 export function integersOf(value: Value | undefined): readonly Dim[] | undefined {
   if (value === undefined) return undefined;
   const { tensor } = value;
-  if (tensor === undefined) return tracked.get(value);
+  return tensor === undefined ? tracked.get(value) : integersIn(tensor);
+}
+
+/** The elements of a constant scalar or vector of integers, or truth values as 0 and 1. */
+export function integersIn(tensor: Tensor): readonly number[] | undefined {
   if (tensor.dims.length > 1 || tensor.data.length > longestTracked || !/int|bool/.test(tensor.dtype)) return undefined;
-  return Array.from(tensor.data as ArrayLike<number | bigint>, clamped);
+  let elements = listed.get(tensor);
+  if (elements === undefined) listed.set(tensor, (elements = Array.from(tensor.data as ArrayLike<number | bigint>, clamped)));
+  return elements;
 }
 
 /** A list all of whose elements are known. */

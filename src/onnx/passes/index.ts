@@ -9,4 +9,5 @@ export * from "./fuseLayerNorm.js";
 export * from "./inlineBranches.js";
 export * from "./mergeTransposes.js";
 export * from "./normalizeOpset.js";
+export * from "./shareRepeated.js";
 export * from "./simplifyShapes.js";
