@@ -6,7 +6,8 @@ const lookahead = 40;
 
 /**
  * The index of the word in which each piece begins. Pieces and words are brought to one spelling without white space, and the pieces
- * are found in it one after the other; a piece that can not be found (an unknown token, an empty `▁`) belongs to the word where the next would begin.
+ * are found in it one after the other. What can not be found belongs to the word where the next piece would begin (an unknown token, given as "", or an
+ * empty `▁`), a mark that goes on the piece before to its word.
  */
 export function alignPieces(pieces: readonly string[], words: readonly string[], spelling: PieceSpelling): number[] {
   const { text, wordAt } = spell(words, spelling);
@@ -14,31 +15,37 @@ export function alignPieces(pieces: readonly string[], words: readonly string[],
   return pieces.map((piece) => {
     const surface = surfaceOf(piece, spelling);
     const found = surface === "" ? -1 : text.indexOf(surface, at);
-    const start = found < 0 || found - at > lookahead ? at : found;
-    if (start === found) at = found + surface.length;
+    const isFound = found >= 0 && found - at <= lookahead;
+    const start = isFound ? found : surface === "" && continues(piece, spelling) ? Math.max(0, at - 1) : at;
+    if (isFound) at = found + surface.length;
     return wordAt[Math.min(start, wordAt.length - 1)] ?? -1;
   });
+}
+
+function continues(piece: string, spelling: PieceSpelling): boolean {
+  return spelling === "wordpiece" ? piece.startsWith("##") : piece !== "" && !/^[▁Ġ]/.test(piece);
 }
 
 /** The words run together in one spelling, and for each of its characters the word it came from. */
 function spell(words: readonly string[], spelling: PieceSpelling): { text: string; wordAt: number[] } {
   const wordAt: number[] = [];
   const text = words.map((word, index) => {
-    const spelled = spelling === "bytes" ? bytesAsText(word) : folded(word);
+    const spelled = spelling === "bytes" ? bytesAsText(word) : folded(word, spelling);
     for (let i = 0; i < spelled.length; i++) wordAt.push(index);
     return spelled;
   }).join("");
   return { text, wordAt };
 }
 
+/** The characters of a piece in that spelling. */
 function surfaceOf(piece: string, spelling: PieceSpelling): string {
   if (spelling === "bytes") return [...piece].map((character) => byteOfCharacter.get(character) ?? "").join("").replace(/\s/g, "");
-  return folded(spelling === "metaspace" ? piece.replaceAll("▁", "") : piece.replace(/^##/, ""));
+  return folded(spelling === "metaspace" ? piece.replaceAll("▁", "") : piece.replace(/^##/, ""), spelling);
 }
 
-/** Without case, accents and compatibility forms, so that what a tokenizer's normaliser changes does not matter. */
-function folded(text: string): string {
-  return text.normalize("NFKD").replace(/[\u0300-\u036f\s]/g, "").toLowerCase();
+/** Without case and compatibility forms, and for WordPiece without accents (uncased BERT drops them), so that what a normaliser changes does not matter. */
+function folded(text: string, spelling: PieceSpelling): string {
+  return text.normalize("NFKD").replace(spelling === "wordpiece" ? /[\u0300-\u036f\s]/g : /\s/g, "").toLowerCase();
 }
 
 function bytesAsText(text: string): string {

@@ -75,10 +75,20 @@ interface SquadQuestion {
 
 /** Questions in SQuAD 1.1 JSON. The file counts answer_start in code points, an example in UTF-16 units. */
 export function readSquad(text: string, file: DatasetFile): SpanQuestion[] {
-  return parseSquad(text, file).data.flatMap(({ paragraphs }) => paragraphs.flatMap(({ context, qas }) => {
+  return withOwnIds(parseSquad(text, file).data.flatMap(({ paragraphs }) => paragraphs.flatMap(({ context, qas }) => {
     const offsets = offsetsOfCodePoints(context);
     return qas.map(({ id, question, answers }) => ({ id, question, text: context, answers: answers.map((answer) => answerAt(context, offsets, answer, id, file)) }));
-  }));
+  })));
+}
+
+/** TyDi QA gives the questions of one article the same id; a repeated one gets its row number. */
+function withOwnIds(questions: readonly SpanQuestion[]): SpanQuestion[] {
+  const seen = new Set<string>();
+  return questions.map((question, index) => {
+    const id = seen.has(question.id) ? `${question.id}-${index + 1}` : question.id;
+    seen.add(id);
+    return { ...question, id };
+  });
 }
 
 function parseSquad(text: string, file: DatasetFile): SquadFile {

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { fork } from "node:child_process";
 import { ModlinguaError } from "#src/base/index.js";
 import { download, downloadRepository, resolveBackboneFolder } from "#src/hub/index.js";
@@ -70,6 +70,8 @@ describe("download", () => {
     folder = mkdtempSync(join(tmpdir(), "modlingua-download-"));
     [seen, slept, answers] = [[], [], new Map()];
   });
+
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it("brings the bytes, tells progress, and does not ask again", async () => {
     const steps: number[] = [];
