@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Dealer, Subscriber } from "zeromq";
-import { ModlinguaError } from "../base/index.js";
+import { ModlinguaError, throwIfAborted } from "../base/index.js";
 import { shimPath } from "./install.js";
 import type { Connection, Message } from "./wire.js";
 import { decodeMessage, encodeRequest } from "./wire.js";
@@ -72,6 +72,7 @@ export class KernelClient {
   }
 
   static async start(options: KernelOptions): Promise<KernelClient> {
+    throwIfAborted(options.signal, "starting the kernel");
     const zeromq = await import("zeromq");
     const connection = await reserveConnection();
     const folder = mkdtempSync(join(tmpdir(), "modlingua-kernel-"));
