@@ -169,7 +169,7 @@ describe("reading files of the forms the public sets have", () => {
   });
 
   it("turns BIOUL into IOB2, and reads XNLI with a header or without", async () => {
-    const { examples } = await madeUp("wikiann", "São O O B-ORG\nPaulo O O I-ORG\nFC O O L-ORG\n\nBormla O O U-LOC\n. O O O\n", "mt", "train");
+    const { examples } = await madeUp("wikiann", "Green O O B-ORG\nThumb O O I-ORG\nClub O O L-ORG\n\nThornby O O U-LOC\n. O O O\n", "mt", "train");
     assert.deepEqual(examples.map((example) => "tags" in example && example.tags), [["B-ORG", "I-ORG", "I-ORG"], ["B-LOC", "O"]]);
     for (const head of ["", "premise\thypothesis\tlabel\n"]) {
       assert.deepEqual((await madeUp("xnli", `${head}a\tb\tneutral\n`, "en", "dev")).examples, [{ id: "en-dev-1", text: "a", pair: "b", label: "neutral" }]);
