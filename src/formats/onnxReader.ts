@@ -4,10 +4,10 @@ import { type DType, type Dim, ModlinguaError, bytesPerElement, sizeOf } from ".
 import { foreignFile } from "./foreignFile.js";
 import { checkFunctions } from "./onnxFunctions.js";
 import {
-  type OnnxAttribute, type OnnxAttributeValue, type OnnxFunction, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxOpset, type OnnxTensor,
+  type OnnxAttribute, type OnnxAttributeValue, type OnnxExternalRange, type OnnxFunction, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxOpset, type OnnxTensor,
   type OnnxTensorData, type OnnxValueInfo, maximalSubgraphDepth, onnxTypeNumbers,
 } from "./onnxProto.js";
-import { type DataFolder, resolveExternalData } from "./onnxExternalData.js";
+import { DataFolder, refuseData } from "./onnxExternalData.js";
 import { type ByteRange, type ByteSource, WireReader, memorySource, withFileSource } from "./protobuf.js";
 
 /** Initialisers with more raw bytes than this stay in the file. */
@@ -21,13 +21,13 @@ const inlineLimit = 1024;
 export function readOnnxFile(path: string): OnnxModel {
   return withFileSource(path, (source) => {
     const file = realpathSync(path);
-    return new ModelReader(source, { given: dirname(resolve(path)), real: dirname(file) }, file).read();
+    return new ModelReader(source, new DataFolder(dirname(resolve(path)), dirname(file)), file).read();
   });
 }
 
 /** Reads a model from memory. `folder` is where its external data lies; without it a model that has some is refused. */
 export function parseOnnx(bytes: Uint8Array, folder?: string): OnnxModel {
-  return new ModelReader(memorySource(bytes), folder === undefined ? undefined : { given: resolve(folder), real: realpathSync(folder) }, undefined).read();
+  return new ModelReader(memorySource(bytes), folder === undefined ? undefined : new DataFolder(resolve(folder), realpathSync(folder)), undefined).read();
 }
 
 const typeNames = new Map(Object.entries(onnxTypeNumbers).map(([name, number]) => [number, name as DType]));
@@ -247,7 +247,7 @@ class ModelReader {
       return { inline: fields.stringBytes(wire) };
     }
     const length = size * bytesPerElement[dtype];
-    if (fields.isExternal) return { external: resolveExternalData(fields.external, length, this.folder, { file: this.source.file, place }) };
+    if (fields.isExternal) return { external: this.externalRange(fields, length, place) };
     const ranges = fields.raw !== undefined ? [fields.raw] : fields.fixed;
     const found = ranges.length > 0 ? ranges.reduce((sum, range) => sum + range.length, 0) : fields.ints.length * bytesPerElement[dtype];
     if (found !== length) wire.fail(`${place} needs ${length} bytes of ${dtype}, has ${found}`, at);
@@ -255,6 +255,12 @@ class ModelReader {
     const [only] = ranges;
     if (this.file !== undefined && ranges.length === 1 && length > inlineLimit && largeOnes === "stay in the file") return { external: { file: this.file, ...only! } };
     return { inline: joined(ranges.map((range) => wire.bytesAt(range))) };
+  }
+
+  private externalRange(fields: TensorFields, length: number, place: string): OnnxExternalRange {
+    const where = { file: this.source.file, place };
+    if (this.folder === undefined) return refuseData(where, "has its data in another file, but the model came as bytes", "give the folder of the data as well");
+    return this.folder.resolve(fields.external, length, where);
   }
 }
 

@@ -13,9 +13,9 @@ export interface DeviceChoice {
   readonly absent: readonly { readonly device: DeviceName; readonly reason: string }[];
 }
 
-/** Whether a device gave the right matrix product, and how long that took beside the processor. */
+/** Whether a device gave the right product of two `size` × `size` matrices, and how long that took beside the processor. */
 export type ProbeResult =
-  | { readonly works: true; readonly milliseconds: number; readonly cpuMilliseconds: number }
+  | { readonly works: true; readonly size: number; readonly milliseconds: number; readonly cpuMilliseconds: number }
   | { readonly works: false; readonly reason: string };
 
 export type Probe = (device: Exclude<DeviceName, "cpu">) => Promise<ProbeResult>;
@@ -56,8 +56,8 @@ async function decideAutomatically(probe: Probe): Promise<DeviceChoice> {
   return { device: "cpu", reason: "no faster device works here", absent };
 }
 
-function timing({ milliseconds, cpuMilliseconds }: Extract<ProbeResult, { works: true }>): string {
-  return `a 1024 × 1024 matrix product takes ${milliseconds.toFixed(1)} ms, on the processor ${cpuMilliseconds.toFixed(1)} ms`;
+function timing({ size, milliseconds, cpuMilliseconds }: Extract<ProbeResult, { works: true }>): string {
+  return `a ${size} × ${size} matrix product takes ${milliseconds.toFixed(1)} ms, on the processor ${cpuMilliseconds.toFixed(1)} ms`;
 }
 
 const probes = new Map<string, Promise<ProbeResult>>();

@@ -56,9 +56,21 @@ function refuseName(table: string, name: string, found: Shapes): never {
  * copies twice (once to serialise, once to read), so one copy is made here and handed over.
  */
 export function compacted(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(tensors).map(([name, { dtype, dims, data }]) => {
-    if (dtype === "bfloat16") throw new ModlinguaError("graph", "the runtime does not take bfloat16", { place: `tensor ${name}`, remedy: "convert it to float32" });
-    return [name, { dtype, dims, data: data.slice() }];
+  return mapped(tensors, ({ dtype, dims, data }) => ({ dtype, dims, data: data.slice() }));
+}
+
+/** The same tensors where they own their memory, so that it can be handed over; copies of those that share it. */
+export function owned(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  return mapped(tensors, (tensor) => {
+    const { dtype, dims, data } = tensor;
+    return data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength ? tensor : { dtype, dims, data: data.slice() };
+  });
+}
+
+function mapped(tensors: Readonly<Record<string, Tensor>>, send: (tensor: Tensor) => Tensor): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => {
+    if (tensor.dtype === "bfloat16") throw new ModlinguaError("graph", "the runtime does not take bfloat16", { place: `tensor ${name}`, remedy: "convert it to float32" });
+    return [name, send(tensor)];
   }));
 }
 

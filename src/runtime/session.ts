@@ -5,7 +5,7 @@ import { checkFeed, describeFeeds, missingInputs } from "./feeds.js";
 import { NativeFailure, type RuntimeHost, sharedHost } from "./host.js";
 import { cleanMessage } from "./nativeMessage.js";
 import type { Answers, DeviceName, ModelSource, NativeOptions, ValueDescription } from "./protocol.js";
-import { type ResidentTensor, compacted, residentDescription, transferable } from "./resident.js";
+import { type ResidentTensor, compacted, owned, residentDescription, transferable } from "./resident.js";
 import { physicalCores } from "./threads.js";
 
 export interface SessionOptions {
@@ -40,7 +40,7 @@ export interface RunOptions {
   readonly resident?: Readonly<Record<string, ResidentTensor>>;
   /** Rejects the run at once with kind "aborted"; a native call that has begun ends in the background. */
   readonly signal?: AbortSignal;
-  /** Hands the feeds' memory over instead of copying it: the arrays are empty afterwards. Default false. */
+  /** Hands the memory of feeds that own theirs over instead of copying it: these arrays are empty afterwards. Default false. */
   readonly transfer?: boolean;
 }
 
@@ -106,7 +106,7 @@ class WorkerSession implements Session {
     if (this.closed) throw new ModlinguaError("graph", "the session is closed", { place: this.name, remedy: "open it again" });
     if (this.host.stopped !== undefined) throw this.host.stopped;
     this.check(feeds, resident, outputs);
-    const sent = transfer ? feeds : compacted(feeds);
+    const sent = transfer ? owned(feeds) : compacted(feeds);
     const request = { kind: "run", session: this.id, feeds: sent, resident: flattened(resident), outputs } as const;
     try {
       return await this.host.ask<"run">(request, transferable(sent), signal);
@@ -118,7 +118,10 @@ class WorkerSession implements Session {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    if (this.host.stopped === undefined) await this.host.ask({ kind: "close", session: this.id });
+    if (this.host.stopped !== undefined) return;
+    await this.host.ask({ kind: "close", session: this.id }).catch((error: unknown) => {
+      if (this.host.stopped === undefined) throw error;
+    });
   }
 
   private check(feeds: Readonly<Record<string, Tensor>>, resident: Readonly<Record<string, ResidentTensor>>, outputs: readonly string[]): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { ModlinguaError } from "#src/base/index.js";
@@ -11,8 +12,8 @@ import { probeModel } from "#src/runtime/probeModel.js";
 import { modelOf, node } from "./models.js";
 
 const absent: ProbeResult = { works: false, reason: "no driver" };
-const fast: ProbeResult = { works: true, milliseconds: 1, cpuMilliseconds: 10 };
-const slow: ProbeResult = { works: true, milliseconds: 100, cpuMilliseconds: 10 };
+const fast: ProbeResult = { works: true, size: 1024, milliseconds: 1, cpuMilliseconds: 10 };
+const slow: ProbeResult = { works: true, size: 256, milliseconds: 100, cpuMilliseconds: 10 };
 const machine = (cuda: ProbeResult, webgpu: ProbeResult) => async (device: "cuda" | "webgpu"): Promise<ProbeResult> => (device === "cuda" ? cuda : webgpu);
 
 test("auto takes the first device that works and is faster, and says why not the others", async () => {
@@ -20,7 +21,7 @@ test("auto takes the first device that works and is faster, and says why not the
     { device: "cpu", reason: "no faster device works here", absent: [{ device: "cuda", reason: "no driver" }, { device: "webgpu", reason: "no driver" }] });
   const gpu = await decideDevice("auto", machine(absent, fast));
   assert.equal(gpu.device, "webgpu");
-  assert.match(gpu.reason, /takes 1\.0 ms, on the processor 10\.0 ms/);
+  assert.match(gpu.reason, /a 1024 × 1024 matrix product takes 1\.0 ms, on the processor 10\.0 ms/);
   assert.equal((await decideDevice("auto", machine(fast, fast))).device, "cuda");
   const software = await decideDevice("auto", machine(absent, slow));
   assert.equal(software.device, "cpu");
@@ -61,12 +62,13 @@ test("one onnxruntime-node, 1.30 or newer, is installed", () => {
   assert.ok(runtimeVersions().onnxruntime >= "1.30" && runtimeVersions().threads >= 1);
 });
 
+/* chromium brings its own Vulkan loader in the folder of its driver. */
 test("WebGPU gives what the processor gives, on a software Vulkan device", (context) => {
   const driver = process.env["MODLINGUA_VULKAN_ICD"] ?? "/usr/lib/chromium/vk_swiftshader_icd.json";
   if (!existsSync(driver)) return context.skip("no software Vulkan device (install chromium, or name an ICD file in MODLINGUA_VULKAN_ICD)");
   const script = pathToFileURL("build/test/runtime/webgpuParity.js").href;
   const output = execFileSync(process.execPath, ["--input-type=module", "-e", `await import(${JSON.stringify(script)})`],
-    { encoding: "utf8", timeout: 240_000, env: { ...process.env, VK_DRIVER_FILES: driver, XDG_RUNTIME_DIR: process.env["XDG_RUNTIME_DIR"] ?? "." } });
+    { encoding: "utf8", timeout: 240_000, env: { ...process.env, VK_DRIVER_FILES: driver, LD_LIBRARY_PATH: [dirname(driver), process.env["LD_LIBRARY_PATH"]].filter(Boolean).join(":"), XDG_RUNTIME_DIR: process.env["XDG_RUNTIME_DIR"] ?? "." } });
   assert.match(output, /largest difference [0-9.e-]+/);
   assert.ok(Number(/largest difference ([0-9.e-]+)/.exec(output)![1]) < 1e-4, output);
 });

@@ -59,6 +59,9 @@ test("views of larger buffers are fed as they look, and keep their memory unless
   const given = { x: float32([1, 2], [5, 6]), w: float32([2, 2], identity(2)), b: float32([2]) };
   assert.deepEqual([...(await session.run(given, { transfer: true })).y!.data], [5, 6]);
   assert.equal(given.x.data.length, 0);
+  const view = { x: float32([1, 2], large.subarray(2, 4)), w: float32([2, 2], identity(2)), b: float32([2]) };
+  assert.deepEqual([...(await session.run(view, { transfer: true })).y!.data], [1, 2]);
+  assert.equal(large.length, 5, "memory that is shared with others is not handed over");
   await session.close();
 });
 
