@@ -29,11 +29,11 @@ export const { stack, fuse, average, split, parallel, batchSplit } = compose;
 
 function nameOf(part: Part): Composition {
   if (typeof part === "string") return part;
-  return isNode(part) ? part : (part as Named).name;
+  return isNamed(part) ? part.name : part;
 }
 
-function isNode(part: Part): part is CompositionNode {
-  return blockNames.some((name) => Array.isArray((part as CompositionNode)[name]));
+function isNamed(part: Named | CompositionNode): part is Named {
+  return typeof part === "object" && typeof part.name === "string" && !blockNames.some((name) => Array.isArray((part as CompositionNode)[name]));
 }
 
 /** Checks a composition given as data (or as a module) and sets block, children and options apart. */

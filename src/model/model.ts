@@ -1,6 +1,6 @@
 import type { Backbone } from "../backbone/index.js";
 import { type FloatTensor, ModlinguaError, type Tensor, unknownName } from "../base/index.js";
-import { type Part, type Tree, modulesOf, parseComposition, printComposition } from "../composition/index.js";
+import { type Part, type Tree, checkSizes, modulesOf, parseComposition, printComposition } from "../composition/index.js";
 import { type Adapter, type FullConfig, ParameterTable, checkBase, methodOf } from "../computation/index.js";
 import { type Head, type TaskName, taskOf } from "../heads/index.js";
 import type { SessionOptions } from "../runtime/index.js";
@@ -136,7 +136,7 @@ export class AdaptedModel<T extends TaskName = TaskName> {
     const known = new Map(Object.entries(program.outputs).map(([name, value]) => [ownName(name, slots), value]));
     const wanted = outputs ?? [...known.keys()];
     for (const name of wanted) if (!known.has(name)) throw unknownName("config", "output", name, [...known.keys()]);
-    const results = await runProgram(program, slots, checked(this.backbone, feeds), wanted.map((name) => known.get(name)!), signal);
+    const results = await runProgram(program, slots, checked(this.backbone, this.tree, feeds), wanted.map((name) => known.get(name)!), signal);
     return Object.fromEntries(wanted.map((name) => [name, results[known.get(name)!]!]));
   }
 
@@ -154,7 +154,7 @@ export class AdaptedModel<T extends TaskName = TaskName> {
     return {
       parameters,
       run: async (feeds, { signal } = {}) => {
-        const results = await runProgram(program, slots, checked(this.backbone, feeds), outputs, signal);
+        const results = await runProgram(program, slots, checked(this.backbone, this.tree, feeds), outputs, signal);
         return { loss: Number(results[outputs[0]!]!.data[0]), gradients: outputs.slice(1).map((name) => results[name] as FloatTensor) };
       },
       touch: () => trained.forEach((name) => this.module(name).parameters.touch()),
@@ -196,10 +196,11 @@ function leavesOf(tree: Tree | undefined): string[] {
   return "leaf" in tree ? [tree.leaf] : tree.children.flatMap(leavesOf);
 }
 
-/** Refuses ids that the vocabulary does not have, which the runtime would answer with a bare native message. */
-function checked(backbone: Backbone, feeds: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
+/** Refuses ids that the vocabulary does not have and batches that a composition's regions do not cover, which the runtime would answer with a bare native message. */
+function checked(backbone: Backbone, tree: Tree | undefined, feeds: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
   const ids = feeds["input_ids"];
   if (ids === undefined) return feeds;
+  checkSizes(tree, ids.dims[0] ?? 0, ids.dims[1] ?? 0);
   const { vocabulary } = backbone.config;
   const bad = (ids.data as BigInt64Array).findIndex((id) => id < 0n || id >= BigInt(vocabulary));
   if (bad >= 0) {

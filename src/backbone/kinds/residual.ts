@@ -29,6 +29,8 @@ export interface ResidualContribution {
   readonly added: Value | undefined;
   /** False for layouts that end the sub-block themselves (AdapterPlus). */
   readonly closes: boolean;
+  /** Where nothing acted: the sub-block as the backbone ends it, for use beside modules that end it themselves. */
+  readonly ended?: (b: GraphBuilder) => Value;
 }
 
 export const residual: SiteKind<"residual", ResidualState, ResidualContribution> = {
@@ -43,41 +45,53 @@ export const residual: SiteKind<"residual", ResidualState, ResidualContribution>
   },
   merge: (_, state, { output, closes }) => ({ ...state, hidden: output, closes }),
   join: (_, first, second) => ({ ...second, delta: second.delta, added: second.added ?? first.added }),
-  nothing: (b, state) => ({ output: state.hidden, delta: b.mul(state.hidden, 0), input: state.hidden, added: state.hidden, closes: true }),
+  nothing: (b, state) => ({
+    output: state.hidden, delta: b.mul(state.hidden, 0), input: state.hidden, added: state.hidden, closes: true,
+    ended: (builder) => state.norm(builder, builder.add(state.hidden, state.residual)),
+  }),
   write(b, site, state) {
     const end = b.graph.value(site.normed ?? site.sum);
     const result = state.closes ? state.norm(b, b.add(state.hidden, state.residual)) : state.hidden;
     b.graph.replaceUses(end, result);
   },
-  weightedSum: (b, parts, weights) => ({
-    output: sumWeighted(b, parts.map(({ output }) => output), weights),
-    delta: sumWeighted(b, parts.map(({ delta }) => delta), weights),
-    input: parts[0]!.input, added: parts[0]!.added, closes: sameClosing(parts),
-  }),
-  attend(b, state, parts, attend) {
+  weightedSum(b, given, weights) {
+    const parts = alike(b, given);
+    return {
+      output: sumWeighted(b, parts.map(({ output }) => output), weights),
+      delta: sumWeighted(b, parts.map(({ delta }) => delta), weights),
+      input: parts[0]!.input, added: parts[0]!.added, closes: parts[0]!.closes,
+    };
+  },
+  attend(b, state, given, attend) {
+    const parts = alike(b, given);
     const last = parts.at(-1)!;
     const context = attend(last.input, parts.map(({ delta }) => delta));
     const added = last.added ?? state.hidden;
-    return { output: b.add(context, added), delta: context, input: last.input, added, closes: sameClosing(parts) };
+    return { output: b.add(context, added), delta: context, input: last.input, added, closes: last.closes };
   },
   slice: (b, state, region) => ({ ...state, hidden: slicePart(b, state.hidden, region), residual: slicePart(b, state.residual, region) }),
-  concat: (b, parts, axis) => ({
-    output: concatParts(b, parts.map(({ output }) => output), axis),
-    delta: concatParts(b, parts.map(({ delta }) => delta), axis),
-    input: concatParts(b, parts.map(({ input }) => input), axis),
-    added: undefined, closes: sameClosing(parts),
-  }),
+  concat(b, given, axis) {
+    const parts = alike(b, given);
+    return {
+      output: concatParts(b, parts.map(({ output }) => output), axis),
+      delta: concatParts(b, parts.map(({ delta }) => delta), axis),
+      input: concatParts(b, parts.map(({ input }) => input), axis),
+      added: undefined, closes: parts[0]!.closes,
+    };
+  },
 };
 
 function applyNorm(b: GraphBuilder, norm: Node, value: Value): Value {
   return b.layerNorm(value, norm.input(1), norm.inputs[2], norm.number("epsilon", 1e-5));
 }
 
-function sameClosing(parts: readonly ResidualContribution[]): boolean {
-  const closes = parts[0]!.closes;
-  if (parts.some((part) => part.closes !== closes)) {
+/** Contributions that all end the sub-block themselves or all leave it to the backbone; an absent module goes with the others. */
+function alike(b: GraphBuilder, parts: readonly ResidualContribution[]): readonly ResidualContribution[] {
+  if (parts.every(({ closes }) => closes === parts[0]!.closes)) return parts;
+  return parts.map((part) => {
+    if (!part.closes) return part;
+    if (part.ended !== undefined) return { ...part, output: part.ended(b), closes: false };
     throw new ModlinguaError("config", "modules that end the sub-block with the pretrained norm cannot be joined with ones that do not (originalNormAfter differs)",
       { remedy: "give all children of the block the same originalNormAfter" });
-  }
-  return closes;
+  });
 }

@@ -128,17 +128,21 @@ function newNorm(b: GraphBuilder, scope: ParameterScope, value: Value): Value {
 }
 
 /** max(1, ⌊hidden ÷ reduction factor⌋) for a layer. */
-function bottleneckWidth({ reductionFactor }: BottleneckConfig, hidden: number, layer: number): number {
-  const factor = typeof reductionFactor === "number" ? reductionFactor : reductionFactor[String(layer)] ?? reductionFactor["default"];
-  if (factor === undefined) throw badValue("bottleneck", "reductionFactor", reductionFactor, `a map with an entry for layer ${layer} or a "default"`);
-  return Math.max(1, Math.floor(hidden / factor));
+function bottleneckWidth(config: BottleneckConfig, hidden: number, layer: number): number {
+  return Math.max(1, Math.floor(hidden / factorOf(config, layer)));
 }
 
-function check(config: BottleneckConfig, { hidden, layers }: EncoderConfig): void {
+function factorOf({ reductionFactor }: BottleneckConfig, layer: number): number {
+  const factor = typeof reductionFactor === "number" ? reductionFactor : reductionFactor[String(layer)] ?? reductionFactor["default"];
+  if (factor === undefined) throw badValue("bottleneck", "reductionFactor", reductionFactor, `a map with an entry for layer ${layer} or a "default"`);
+  return factor;
+}
+
+function check(config: BottleneckConfig, { layers }: EncoderConfig): void {
   for (let layer = 0; layer < layers; layer++) {
-    if (!(bottleneckWidth(config, hidden, layer) > 0)) throw badValue("bottleneck", "reductionFactor", config.reductionFactor, "a positive number, or a map of them by layer");
+    if (!(factorOf(config, layer) > 0)) throw badValue("bottleneck", "reductionFactor", config.reductionFactor, "a positive number, or a map of them by layer");
   }
-  if (config.places.length === 0) throw badValue("bottleneck", "places", config.places, "at least one of attentionOutput, ffnOutput");
+  if (config.places.length === 0 || config.places.some((place) => !["attentionOutput", "ffnOutput"].includes(place))) throw badValue("bottleneck", "places", config.places, "at least one of attentionOutput, ffnOutput");
   if (!(config.init in starts)) throw badValue("bottleneck", "init", config.init, `one of ${Object.keys(starts).join(", ")}`);
   if (typeof config.scaling === "number" ? !Number.isFinite(config.scaling) : !["learned", "channel"].includes(config.scaling)) {
     throw badValue("bottleneck", "scaling", config.scaling, 'a number, "learned" or "channel"');

@@ -1,4 +1,4 @@
-import type { EncoderConfig } from "../../backbone/index.js";
+import { type EncoderConfig, familyOf } from "../../backbone/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
 import { badValue } from "../badValue.js";
 import { affine, fromRows, toRows } from "../linear.js";
@@ -45,9 +45,12 @@ function gate(b: GraphBuilder, scope: ParameterScope, input: Value, width: numbe
   return b.mean(fromRows(b, b.sigmoid(logits), input), [1], true);
 }
 
-function check({ rank, alpha, init, targets }: LoraConfig, _: EncoderConfig): void {
+function check({ rank, alpha, init, targets, leaveOut }: LoraConfig, { family, layers }: EncoderConfig): void {
   if (!Number.isInteger(rank) || rank < 1) throw badValue("lora", "rank", rank, "a positive whole number");
   if (!(alpha > 0)) throw badValue("lora", "alpha", alpha, "a positive number");
   if (!(init in starts)) throw badValue("lora", "init", init, `one of ${Object.keys(starts).join(", ")}`);
   if (targets.length === 0) throw badValue("lora", "targets", targets, "at least one projection");
+  const { linears } = familyOf(family);
+  if (targets.some((target) => !linears.includes(target))) throw badValue("lora", "targets", targets, `some of ${linears.join(", ")} for ${family} encoders`);
+  if (leaveOut.some((layer) => !Number.isInteger(layer) || layer < 0 || layer >= layers)) throw badValue("lora", "leaveOut", leaveOut, `layer numbers from 0 to ${layers - 1}`);
 }
