@@ -152,7 +152,7 @@ test("contradictions of known sizes are refused with the node", () => {
     [/Reshape: \[2, 6\] cannot take the shape \[5, -1\]/, () => inferred("Reshape", [f(2, 6), [5, -1]])],
     [/Squeeze: axis 1 of \[b, 3\] is not 1/, () => inferred("Squeeze", [f("b", 3), [1]])],
     [/LayerNormalization: the width and the scale's size must be equal, got 8 and 6/, () => inferred("LayerNormalization", [f("b", 8), f(6)])],
-    [/Softmax|ReduceSum: axis 3 is outside a value of rank 2/, () => inferred("ReduceSum", [f("b", 2), [3]])],
+    [/ReduceSum: axis 3 is outside a value of rank 2/, () => inferred("ReduceSum", [f("b", 2), [3]])],
     [/Split: parts \[1, 2\] do not add up to 4/, () => inferred("Split", [f(4), [1, 2]], {}, 2)],
     [/Einsum: term "bi" does not fit \[b, 2, 3\]/, () => inferred("Einsum", [f("b", 2, 3)], { equation: "bi->b" })],
   ];

@@ -112,5 +112,10 @@ export const indexingRules: InferenceRules = {
     return { dtype: data.dtype, shape: indices.shape };
   },
   ScatterElements: scatter, ScatterND: scatter, Scatter: scatter,
-  Compress: (node) => ({ dtype: node.inputs[0]?.dtype, shape: node.attributes.has("axis") ? node.inputs[0]?.shape?.map((dim, axis) => (axis === axisOf(node, node.number("axis", 0), node.inputs[0]!.shape!.length) ? unknownDim(node, axis) : dim)) : [unknownDim(node, 0)] }),
+  Compress: (node) => {
+    const { dtype, shape } = node.input(0);
+    if (!node.attributes.has("axis")) return { dtype, shape: [unknownDim(node, 0)] };
+    const along = shape && axisOf(node, node.number("axis", 0), shape.length);
+    return { dtype, shape: shape?.map((dim, axis) => (axis === along ? unknownDim(node, axis) : dim)) };
+  },
 };

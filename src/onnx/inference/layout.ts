@@ -158,7 +158,7 @@ const pad: InferenceRule = (node) => {
   return { dtype, shape: result };
 };
 
-/** The number of heads' worth of depth moves between axes. */
+/** Channels become blocks of rows and columns. */
 const depthToSpace: InferenceRule = (node) => {
   const { dtype, shape } = node.input(0);
   const block = node.number("blocksize", 1);
