@@ -1,6 +1,6 @@
 import { ModlinguaError } from "../../base/index.js";
 import type { CommonOptions, Plot, ScatterTrace } from "../figure.js";
-import { escapeMarkup, font, frame, heading, themeNamed } from "../theme.js";
+import { escapeMarkup, font, frame, heading, textWidth, themeNamed } from "../theme.js";
 
 export interface CurvePoint {
   readonly step: number;
@@ -26,6 +26,7 @@ export interface LearningCurveOptions extends CommonOptions {
 /** Training loss by step on the left axis, development score (dashed, with markers, a star at its best) on the right one. */
 export const learningCurve: Plot<readonly TrainingCurve[], LearningCurveOptions> = (runs, options = {}) => {
   const theme = themeNamed(options.theme);
+  const metric = options.metric ?? "dev score";
   const smoothing = checkedSmoothing(options.smoothing ?? 0);
   if (runs.length === 0) throw new ModlinguaError("data", "a learning curve needs at least one run, got none");
   runs.forEach(checkRun);
@@ -33,22 +34,24 @@ export const learningCurve: Plot<readonly TrainingCurve[], LearningCurveOptions>
   const hasDev = runs.some((run) => (run.dev ?? []).length > 0);
   const title = heading(theme, options.title, 640);
   const entries = runs.length * (hasDev ? 2 : 1);
-  const legendRows = Math.ceil(entries / 3);
+  // Plotly sets the two entries of a run one above the other, and runs side by side.
+  const runWidth = Math.max(...runs.map((run) => textWidth(`${run.name}: ${hasDev ? metric : "loss"}`, 12))) + 60;
+  const legendRows = Math.ceil(runs.length / Math.max(1, Math.floor(552 / runWidth))) * (hasDev ? 2 : 1);
   const top = Math.round(title.height + 16 + (entries > 1 ? legendRows * 20 + 8 : 0));
   const axis = { tickfont: font(theme, 11), gridcolor: theme.grid, zeroline: false, showline: true, linecolor: theme.muted, ticks: "outside", automargin: false } as const;
   return {
-    data: runs.flatMap((run, i) => [...lossTraces(run, color(i), smoothing), ...devTraces(run, color(i), options.metric ?? "dev score")]),
+    data: runs.flatMap((run, i) => [...lossTraces(run, color(i), smoothing), ...devTraces(run, color(i), metric)]),
     layout: {
       ...frame(theme), width: 640, height: top + 270 + 56, margin: { l: 64, r: hasDev ? 64 : 24, t: top, b: 56 },
       xaxis: { ...axis, title: { text: "step", standoff: 8, font: font(theme, 13) }, showgrid: false, rangemode: "tozero" },
       yaxis: { ...axis, title: { text: "training loss", standoff: 8, font: font(theme, 13) }, showgrid: true, rangemode: "tozero" },
-      ...(hasDev ? { yaxis2: { ...axis, title: { text: escapeMarkup(`${options.metric ?? "dev score"} (%)`), standoff: 8, font: font(theme, 13) }, overlaying: "y", side: "right", showgrid: false, range: [0, 100] as const, tickmode: "array", tickvals: [0, 20, 40, 60, 80, 100] } as const } : {}),
+      ...(hasDev ? { yaxis2: { ...axis, title: { text: escapeMarkup(`${metric} (%)`), standoff: 8, font: font(theme, 13) }, overlaying: "y", side: "right", showgrid: false, range: [0, 100] as const, tickmode: "array", tickvals: [0, 20, 40, 60, 80, 100] } as const } : {}),
       annotations: title.place(64, top),
       hovermode: "closest",
       showlegend: entries > 1,
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: font(theme, 12) },
     },
-    meta: { plot: "learningCurve", alt: describe(runs, options.metric ?? "dev score") },
+    meta: { plot: "learningCurve", alt: describe(runs, metric) },
   };
 };
 
