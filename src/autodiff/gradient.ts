@@ -21,7 +21,7 @@ export function differentiableOperators(): string[] {
 
 /**
  * Reverse-mode differentiation: appends nodes that compute d loss / d w for every w in `wrt`, and returns
- * their outputs in that order (Griewank & Walther 2008, ch. 3: every node is visited once, consumers first).
+ * their outputs in that order, all different and fit to be outputs of the graph (Griewank & Walther 2008, ch. 3: every node is visited once, consumers first).
  *
  * Only nodes between a `wrt` and the loss are differentiated: frozen branches are never entered, and
  * nothing below the lowest trained value costs anything. Only standard ONNX operators are written.
@@ -38,7 +38,12 @@ export function gradient(b: GraphBuilder, loss: Value, wrt: readonly Value[], op
   const cotangents = new Cotangents(b, dependent);
   if (dependent.has(loss)) cotangents.add(loss, options.seed ?? one(b, loss));
   for (const node of path) differentiate(b, node, cotangents);
-  return wrt.map((value) => cotangents.of(value) ?? unreached(b, loss, value, options.unreached ?? "error"));
+  return distinct(b, wrt.map((value) => cotangents.of(value) ?? unreached(b, loss, value, options.unreached ?? "error")));
+}
+
+/** Two values may have one cotangent, and the loss has a seed that no node made: graph outputs must be neither. */
+function distinct(b: GraphBuilder, values: readonly Value[]): Value[] {
+  return values.map((value, index) => (value.producer === undefined || values.indexOf(value) < index ? b.op("Identity", [value]) : value));
 }
 
 /** The sums of what flows into each value. */

@@ -9,12 +9,24 @@ import { range, shapeVector } from "../shapes.js";
 export const MatMul: Vjp = (b, node, [dy], [wantsA, wantsB]) => {
   const [a, c] = [node.input(0), node.input(1)];
   if (rankOf(a) === 1 || rankOf(c) === 1) return withVectors(b, a, c, dy!, [wantsA, wantsB]);
-  return [wantsA ? b.matMul(dy!, b.transposeLast(c)) : undefined, wantsB ? gradientOfRight(b, a, c, dy!) : undefined];
+  return [wantsA ? b.matMul(dy!, swapped(b, c)) : undefined, wantsB ? gradientOfRight(b, a, c, dy!) : undefined];
 };
 
 function gradientOfRight(b: GraphBuilder, a: Value, c: Value, dy: Value): Value {
-  if (rankOf(c) > 2) return b.matMul(b.transposeLast(a), dy);
+  if (rankOf(c) > 2) return b.matMul(swapped(b, a), dy);
   return b.gemm(asMatrix(b, a), asMatrix(b, dy), undefined, { transA: 1 });
+}
+
+/**
+ * The last two axes swapped. A transposition that does just that is undone; one that also moves other axes is left
+ * alone, because onnxruntime reads a swap of the last two for free within the product, and any other by a copy.
+ */
+function swapped(b: GraphBuilder, value: Value): Value {
+  const rank = rankOf(value);
+  const swap = [...range(rank - 2), rank - 1, rank - 2];
+  const { producer } = value;
+  if (producer?.op === "Transpose" && producer.numbers("perm")?.join() === swap.join()) return producer.input(0);
+  return b.op("Transpose", [value], { perm: swap });
 }
 
 /** All axes but the last as one. */
@@ -34,7 +46,7 @@ function withVectors(b: GraphBuilder, a: Value, c: Value, dy: Value, [wantsA, wa
     return [wantsA ? b.mul(column, c) : undefined, wantsC ? b.mul(column, a) : undefined];
   }
   const row = b.unsqueeze(dy, [rankOf(dy) - 1]);
-  const da = wantsA ? b.squeeze(b.matMul(row, b.transposeLast(c)), [rankOf(c) - 2]) : undefined;
+  const da = wantsA ? b.squeeze(b.matMul(row, swapped(b, c)), [rankOf(c) - 2]) : undefined;
   return [da, wantsC ? b.mul(b.unsqueeze(a, [1]), row) : undefined];
 }
 
@@ -52,11 +64,11 @@ export const FusedMatMul: Vjp = (b, node, cotangents, [wantsA, wantsB]) => {
   if (node.number("transBatchA", 0) || node.number("transBatchB", 0)) throw notDifferentiable(node, "where it transposes batch axes");
   const [a, c] = [node.input(0), node.input(1)];
   const [transA, transB, alpha] = [node.number("transA", 0), node.number("transB", 0), node.number("alpha", 1)];
-  const [left, right] = [transA ? b.transposeLast(a) : a, transB ? b.transposeLast(c) : c];
+  const [left, right] = [transA ? swapped(b, a) : a, transB ? swapped(b, c) : c];
   const dy = alpha === 1 ? cotangents[0]! : b.mul(cotangents[0]!, alpha);
-  const da = wantsA ? b.matMul(dy, b.transposeLast(right)) : undefined;
+  const da = wantsA ? b.matMul(dy, swapped(b, right)) : undefined;
   const dc = wantsB ? gradientOfRight(b, left, right, dy) : undefined;
-  return [da && transA ? b.transposeLast(da) : da, dc && transB ? b.transposeLast(dc) : dc];
+  return [da && transA ? swapped(b, da) : da, dc && transB ? swapped(b, dc) : dc];
 };
 
 /**

@@ -12,22 +12,27 @@ export const Softmax: Vjp = unary((b, dy, _x, y, node) => {
 /** dx = dy − eʸ Σ dy along the axis. */
 export const LogSoftmax: Vjp = unary((b, dy, _x, y, node) => b.sub(dy, b.mul(b.exp(y), b.sum(dy, [axisOf(node, -1)], true))));
 
-/**
- * With x̂ = r (x − μ), r = 1/σ and g = γ ⊙ dy: dx = r (g − mean g − x̂ mean(g ⊙ x̂)) (Ba, Kiros & Hinton 2016).
- * μ and r are outputs that the forward kernel computes anyway; x̂ is not formed for dx, r² is applied to the row means.
- */
+/** μ and r = 1/σ are outputs that the forward kernel computes anyway; x̂ = r (x − μ) is formed for the scale only. */
 export const LayerNormalization: Vjp = (b, node, [dy], [wantsX, wantsScale, wantsBias]) => {
   const axes = normalizedAxes(node);
   const { mean, invStdDev } = statistics(b, node, axes);
-  const centred = b.sub(node.input(0), mean);
-  const dx = (): Value => {
-    const scaled = b.mul(dy!, node.input(1));
-    const along = b.mul(b.mean(b.mul(scaled, centred), axes, true), b.mul(invStdDev, invStdDev));
-    const rest = b.sub(b.sub(scaled, b.mean(scaled, axes, true)), b.mul(centred, along));
-    return b.mul(rest, invStdDev);
-  };
-  return [wantsX ? dx() : undefined, wantsScale ? b.mul(dy!, b.mul(centred, invStdDev)) : undefined, wantsBias ? dy : undefined];
+  const [x, scale] = [node.input(0), node.input(1)];
+  const dx = (): Value => throughStatistics(b, x, b.mul(dy!, scale), mean, invStdDev, axes);
+  const dScale = (): Value => b.mul(dy!, b.mul(b.sub(x, mean), invStdDev));
+  return [wantsX ? dx() : undefined, wantsScale ? dScale() : undefined, wantsBias ? dy : undefined];
 };
+
+/**
+ * r (g − mean g − x̂ mean(g ⊙ x̂)) for g = γ ⊙ dy (Ba, Kiros & Hinton 2016), arranged as PyTorch's kernel does:
+ * r g − s x + t with one s = r³ (mean(g ⊙ x) − μ mean g) and one t = s μ − r mean g a row, so that five passes do.
+ */
+function throughStatistics(b: GraphBuilder, x: Value, g: Value, mean: Value, r: Value, axes: readonly number[]): Value {
+  const meanG = b.mean(g, axes, true);
+  const covariance = b.sub(b.mean(b.mul(g, x), axes, true), b.mul(mean, meanG));
+  const s = b.mul(covariance, b.mul(r, b.mul(r, r)));
+  const t = b.sub(b.mul(s, mean), b.mul(r, meanG));
+  return b.add(b.sub(b.mul(g, r), b.mul(x, s)), t);
+}
 
 function normalizedAxes(node: Node): number[] {
   const rank = rankOf(node.input(0));
