@@ -111,6 +111,18 @@ class NotebookRun {
       if (!allowed) return { ...report, status };
       await new Promise((resolve) => setTimeout(resolve, afterErrorMs));
     }
+    return this.options.allowErrors === true ? undefined : this.lateFailure();
+  }
+
+  /** A cell that was well when it ended, but whose background work failed later. */
+  private lateFailure(): (CellReport & { status: "error" }) | undefined {
+    for (const [i, report] of this.reports.entries()) {
+      const failure = report.status === "ok" ? unhandled(this.outputs[report.cell - 1]!) : undefined;
+      if (failure === undefined) continue;
+      const late = { ...report, status: "error", failure } as const;
+      this.reports[i] = late;
+      return late;
+    }
     return undefined;
   }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import type { Progress } from "#src/base/index.js";
@@ -137,6 +137,12 @@ test("type errors, rejections nobody waits for and thrown values fail a cell; wi
   assert.ok(error?.output_type === "error" && error.ename === "TimeoutError");
 });
 
+test("work that a cell left behind and that fails later fails the run", async () => {
+  const { status, failure } = await run("late", notebook(code("setTimeout(() => { void Promise.reject(new Error('too late')); }, 20);"), code("await new Promise((r) => setTimeout(r, 300));\nconsole.log('done')")));
+  assert.equal(status, "error");
+  assert.match(failure?.evalue ?? "", /too late/);
+});
+
 test("a cell that ends the process is reported with what the process said", async () => {
   const { status, failure } = await run("dead", notebook(code("require('fs').writeSync(2, 'the last words\\n');\nprocess.exit(3);")));
   assert.equal(status, "dead");
@@ -190,8 +196,7 @@ test("the kernel spec names this node and the repaired kernel by absolute paths"
   assert.ok(spec.argv[1]!.endsWith("kernelShim.cjs") && existsSync(spec.argv[1]!));
   assert.deepEqual(spec.argv.slice(2), ["kernel", "--config-path", "{connection_file}"]);
   assert.equal(spec.language, "typescript");
-  mkdirSync(join(prefix, "file.d"));
-  assert.throws(() => installKernel({ prefix: "/dev/null" }), (error) => error instanceof ModlinguaError && error.kind === "io");
+  assert.throws(() => installKernel({ prefix: file }), (error) => error instanceof ModlinguaError && error.kind === "io");
 });
 
 test("messages survive the wire; a wrong signature is refused", () => {
