@@ -5,6 +5,8 @@ export interface Option {
   readonly about: string;
   /** What stands for the value in the help, e.g. "DIR". */
   readonly value?: string;
+  /** One letter, e.g. "p" for `-p`. */
+  readonly short?: string;
   /** How the value is read. Default "text". */
   readonly type?: "text" | "number" | "whole";
   /** The value where none is given, as it would be typed. */

@@ -28,8 +28,9 @@ export function usageLine(name: string, { arguments: values, options }: Pick<Com
   return ["modlingua", name, ...values.map((value) => value.name), ...required, "[options]"].join(" ");
 }
 
-function spelled(key: string, { value }: Option): string {
-  return value === undefined ? flagOf(key) : `${flagOf(key)} ${value}`;
+function spelled(key: string, { value, short }: Option): string {
+  const flags = short === undefined ? flagOf(key) : `-${short}, ${flagOf(key)}`;
+  return value === undefined ? flags : `${flags} ${value}`;
 }
 
 function described({ about, default: preset, required, many, choices }: Option): string {

@@ -2,11 +2,11 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ModlinguaError } from "../base/index.js";
-import { packagePath } from "../hub/index.js";
+import { packagePath } from "../data/index.js";
+import { terminalProgress } from "../notebook/index.js";
 import type { Terminal } from "./command.js";
 import { commandHelp, programHelp } from "./help.js";
 import { parseLine } from "./options.js";
-import { progressBar } from "./progressBar.js";
 import { commandTable, findCommand } from "./registry.js";
 
 /** What a program ends with. */
@@ -25,13 +25,11 @@ export async function main(args: readonly string[]): Promise<number> {
     print(version());
     return exitCodes.done;
   }
-  const bar = progressBar(process.stderr);
   const interrupt = new AbortController();
-  const release = onInterrupt(interrupt, () => bar.leave());
+  const release = onInterrupt(interrupt);
   try {
-    return await runCommand(args, { signal: interrupt.signal, progress: bar.update, note: (text) => (bar.leave(), void process.stderr.write(`${text}\n`)) });
+    return await runCommand(args, { signal: interrupt.signal, progress: terminalProgress(process.stderr), note });
   } catch (error) {
-    bar.leave();
     return report(error);
   } finally {
     release();
@@ -51,11 +49,10 @@ async function runCommand(args: readonly string[], terminal: Terminal): Promise<
 }
 
 /** The first Ctrl-C asks the work to stop where it is whole; the second does not wait for it. */
-function onInterrupt(interrupt: AbortController, leave: () => void): () => void {
+function onInterrupt(interrupt: AbortController): () => void {
   const listener = (): void => {
-    leave();
     if (interrupt.signal.aborted) process.exit(exitCodes.interrupted);
-    process.stderr.write("stopping; press Ctrl-C again to stop at once\n");
+    note("stopping; press Ctrl-C again to stop at once");
     interrupt.abort(new Error("interrupted"));
   };
   process.on("SIGINT", listener);
@@ -67,10 +64,15 @@ function onInterrupt(interrupt: AbortController, leave: () => void): () => void 
 function report(error: unknown): number {
   const known = error instanceof ModlinguaError;
   const text = known ? error.message : `unexpected error: ${error instanceof Error ? error.message : String(error)}`;
-  process.stderr.write(`modlingua: ${text.replace(/\s*\n\s*/g, " ")}\n`);
+  note(`modlingua: ${text.replace(/\s*\n\s*/g, " ")}`);
   if (process.env["MODLINGUA_DEBUG"] === "1" && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
   if (known && error.kind === "usage") return exitCodes.usage;
   return known && error.kind === "aborted" ? exitCodes.interrupted : exitCodes.refused;
+}
+
+/** A line for the person, in place of a bar that may be there. */
+function note(text: string): void {
+  process.stderr.write(`${process.stderr.isTTY ? "\r\u001b[2K" : ""}${text}\n`);
 }
 
 function print(text: string): void {

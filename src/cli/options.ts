@@ -26,7 +26,7 @@ export function parseLine(name: string, { options, arguments: wanted }: Command,
   const keys = new Map(Object.keys(all).map((key) => [flagOf(key).slice(2), key]));
   const { tokens } = parseArgs({
     args: [...rest], strict: false, tokens: true, allowPositionals: true,
-    options: Object.fromEntries([...keys].map(([flag, key]) => [flag, { type: all[key]!.value === undefined ? "boolean" as const : "string" as const, multiple: true }])),
+    options: Object.fromEntries([...keys].map(([flag, key]) => [flag, optionOf(all[key]!)])),
   });
   const texts = new Map<string, string[]>();
   const values: string[] = [];
@@ -42,6 +42,10 @@ export function parseLine(name: string, { options, arguments: wanted }: Command,
   if (!help && values.length !== wanted.length) throw miscounted(name, wanted.map((argument) => argument.name), values);
   const given = Object.fromEntries(Object.entries(options).map(([key, option]) => [key, help ? undefined : valueOf(key, option, texts.get(key) ?? [])]));
   return { given: given as Given, values, json: texts.has("json"), help };
+}
+
+function optionOf({ value, short }: Option): { type: "boolean" | "string"; multiple: true; short?: string } {
+  return { type: value === undefined ? "boolean" : "string", multiple: true, ...(short === undefined ? {} : { short }) };
 }
 
 function textOf(option: Option, flag: string, value: string | undefined, inline: boolean | undefined): string {

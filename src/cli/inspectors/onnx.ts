@@ -55,7 +55,7 @@ function backboneOf(path: string): { text: string; json: unknown } {
   if (config === undefined) return { text: "no config.json beside, so sites are not looked for", json: null };
   try {
     const backbone = openBackbone(path, config, path);
-    return { text: describeBackbone({ ...backbone, name: backbone.config.modelType }), json: { config: backbone.config, sites: backbone.sites.map(siteName) } };
+    return { text: describeBackbone(backbone).replace(/^[^:]*: /, ""), json: { config: backbone.config, sites: backbone.sites.map(siteName) } };
   } catch (error) {
     if (!(error instanceof ModlinguaError)) throw error;
     return { text: `no encoder this library can use (${error.message})`, json: { refused: error.message } };

@@ -21,13 +21,17 @@ function foreignFacts({ metadata }: SafetensorsFile): { kind: string; metadata: 
 }
 
 function moduleFacts(description: string, path: string): { kind: string } & Readonly<Record<string, unknown>> {
-  const { kind, task } = kindOf(description, path);
+  const { kind = "", task } = kindOf(description, path);
   if (kind === "head") {
     const head = loadHead(path, task as TaskName);
     return { kind, name: head.name, task: head.task, about: taskOf(head.task).about, config: head.config, seed: head.seed };
   }
-  const { name, seed, card, ...rest } = kind === "fusion" ? loadFusion(path) : loadAdapter(path);
-  return "config" in rest ? { kind, name, config: rest.config, base: rest.base ?? null, seed, card } : { kind, name, seed, card };
+  if (kind === "fusion") {
+    const { name, seed, card } = loadFusion(path);
+    return { kind, name, seed, card };
+  }
+  const { name, config, base = null, seed, card } = loadAdapter(path);
+  return { kind, name, config, base, seed, card };
 }
 
 function kindOf(description: string, file: string): { kind?: string; task?: string } {
