@@ -106,14 +106,27 @@ async function load(language) {
 
 async function trainHead(file) {
   const texts = [];
-  for (const language of Object.keys(codes)) texts.push({ ...(await load(language)), candidates: undefined });
-  const head = createHead("maskedLm", { vocabulary: backbone.config.vocabulary }, { name: "mlm", seed });
+  for (const language of Object.keys(codes)) texts.push(await load(language));
+  const head = createHead("maskedLm", { vocabulary: backbone.config.vocabulary, candidates: true }, { name: "mlm", seed });
+  // Adam moves a number by at most its rate a step, and log frequencies span ten units: the bias starts where it would end.
+  head.parameters.set("decoder.bias", logFrequencies(texts));
   const model = assemble(backbone, { head });
   const program = await model.training(["mlm"]);
-  const report = await fit("mlm-head", program, texts, texts.slice(0, 4).map(({ held }) => ({ sequences: held.sequences.slice(0, 10) })), head, Number(values["head-steps"]), Number(values.rate));
+  const held = texts.map(({ held: { sequences, candidates } }) => ({ sequences: sequences.slice(0, batchSequences), candidates }));
+  const report = await fit("mlm-head", program, texts, held, head, Number(values["head-steps"]), 4 * Number(values.rate));
   saveModule(head, file, { dtype: "float16" });
   await model.close();
   log(`head: held-out loss ${report.dev.map(({ score }) => score.toFixed(3)).join(" → ")}`);
+}
+
+/** log(count + 0.1) of every piece over all texts, mean 0: the best bias for a head that sees nothing else. */
+function logFrequencies(texts) {
+  const counts = new Float32Array(backbone.config.vocabulary).fill(0.1);
+  for (const { sequences } of texts) for (const { ids } of sequences) for (const id of ids) counts[id]++;
+  for (const id of tokenizer.specialIds) counts[id] = 0.1;
+  const logs = counts.map(Math.log);
+  const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
+  return { dtype: "float32", dims: [logs.length], data: logs.map((value) => value - mean) };
 }
 
 async function trainLanguage(language, head) {
@@ -151,7 +164,6 @@ function sha256(file) {
 
 const headFile = join(values.out, "heads", "mlm.safetensors");
 if (!existsSync(headFile)) await trainHead(headFile);
-const shared = loadHead(headFile, "maskedLm");
-const head = { ...shared, config: { ...shared.config, candidates: true } };
+const head = loadHead(headFile, "maskedLm");
 for (const language of languages) await trainLanguage(language, head);
 process.exit(0);
