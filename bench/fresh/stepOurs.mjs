@@ -1,0 +1,15 @@
+// Three training steps of ours; the answer is the most that the whole process ever held.
+import { feedsOf, openMadx, trainingStep } from "../lib/madx.mjs";
+import { takePeerWeights } from "../lib/peerWeights.mjs";
+import { answer, memory } from "../lib/process.mjs";
+
+await answer(async ({ folder, batch }) => {
+  const model = await openMadx(folder);
+  takePeerWeights(folder, model);
+  const step = await trainingStep(model);
+  const { loss: feeds } = feedsOf(batch);
+  const opened = memory("VmHWM");
+  const losses = [await step(feeds), await step(feeds), await step(feeds)];
+  return { megabytes: memory("VmHWM"), opened, loss: losses[0] };
+});
+process.exit(0);
