@@ -60,7 +60,7 @@ export function loadAdapter(pathOrName: string): Adapter {
   return { name: description.name, config, parameters, seed: description.seed, base: description.base, card: { ...description.card } };
 }
 
-/** Loads a head; `task` narrows its type and is checked. */
+/** Loads a head from a file, or an embedded one by name ("e5-small/mlm"); `task` narrows its type and is checked. */
 export function loadHead<T extends TaskName>(path: string, task: T): Head<T> {
   const { description, parameters, file } = read(path, "head");
   if (description.task !== task) throw new ModlinguaError("config", `holds a head for ${description.task}, not for ${task}`, { file });
@@ -75,7 +75,7 @@ export function loadFusion(path: string): Fusion {
 }
 
 function read(pathOrName: string, kind: Description["kind"]): { description: Description; parameters: ParameterTable; file: string } {
-  const file = locate(pathOrName);
+  const file = locate(pathOrName, kind);
   const { tensors, metadata } = readSafetensors(file);
   const description = parseDescription(metadata.get("modlingua"), file);
   if (description.kind !== kind) throw new ModlinguaError("config", `holds the ${description.kind} ${JSON.stringify(description.name)}, not ${kind === "adapter" ? "an adapter" : `a ${kind}`}`, { file });
@@ -83,12 +83,12 @@ function read(pathOrName: string, kind: Description["kind"]): { description: Des
   return { description, parameters: new ParameterTable([...tensors].map(([name, value]) => [name, toFloat32(value, name, file)])), file };
 }
 
-/** A path as it is, or an embedded module's name: "e5-small/sw" is models/e5-small/adapters/sw.safetensors. */
-function locate(pathOrName: string): string {
+/** A path as it is, or an embedded module's name: the adapter "e5-small/sw" is models/e5-small/adapters/sw.safetensors. */
+function locate(pathOrName: string, kind: Description["kind"]): string {
   const stats = statSync(pathOrName, { throwIfNoEntry: false });
   if (stats?.isFile()) return pathOrName;
   const [backbone = "", name = ""] = pathOrName.split("/");
-  const embedded = packagePath("models", backbone, "adapters", `${name}.safetensors`);
+  const embedded = packagePath("models", backbone, `${kind}s`, `${name}.safetensors`);
   if (statSync(embedded, { throwIfNoEntry: false })?.isFile()) return embedded;
   throw new ModlinguaError("io", `no module file ${JSON.stringify(pathOrName)}: it is neither a file nor an embedded module`,
     { remedy: "give the path of a .safetensors file written by saveModule, or a name such as e5-small/tr" });

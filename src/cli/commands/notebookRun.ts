@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { ModlinguaError, writeFileAtomic } from "../../base/index.js";
 import { type RunReport, notebookToHtml, runNotebook } from "../../notebook/index.js";
 import { type Terminal, command } from "../command.js";
@@ -18,7 +18,7 @@ export const notebookRun = command({
   example: "modlingua notebook run notebooks/01-quickstart.ipynb --out out/quickstart --html quickstart.html -p seeds=[0]",
   async run({ out, html, parameter, timeout, allowErrors }, [path], terminal) {
     if (html !== undefined && out === undefined) throw new ModlinguaError("usage", "--html needs a folder", { remedy: "add --out DIR" });
-    if (out !== undefined) process.env["MODLINGUA_OUT"] = out;
+    if (out !== undefined) process.env["MODLINGUA_OUT"] = resolve(out);
     const executed = out === undefined ? undefined : join(out, basename(path!));
     const report = await runNotebook(path!, {
       ...(executed === undefined ? {} : { out: executed }), parameters: Object.fromEntries(parameter.map(parameterOf)) as Readonly<Record<string, string>>, timeoutSeconds: timeout, allowErrors, ...listeners(terminal),
