@@ -1,5 +1,6 @@
 import { int64 } from "../../base/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
+import { requireLayers, requireOneOf } from "../checks.js";
 import { argmax, crossEntropySum, probabilities } from "../crossEntropy.js";
 import { denseLayers } from "../dense.js";
 import type { HeadContext, HeadTask } from "../head.js";
@@ -23,7 +24,11 @@ export interface ClassPrediction {
 export const classification: HeadTask<ClassificationConfig, string, ClassPrediction> = {
   about: "one label a text",
   defaults: { labels: [], pooling: "first", layers: 2, activation: "tanh" },
-  check: ({ labels }) => checkLabels(labels, "classification"),
+  check({ labels, pooling, layers }) {
+    checkLabels(labels, "classification");
+    requireOneOf("classification", "pooling", pooling, ["first", "mean"]);
+    requireLayers("classification", layers);
+  },
   logits: (b, context, config) => denseLayers(b, context.scope, pooled(b, context, config.pooling), context.width, config.labels.length, config.layers, config.activation),
   loss(b, context, config) {
     return crossEntropySum(b, classification.logits(b, context, config), b.input("labels", "int64", ["batch"]));

@@ -2,6 +2,7 @@ import { ModlinguaError, float32, int64 } from "../../base/index.js";
 import { toRows } from "../../computation/index.js";
 import type { Encoded } from "../../data/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
+import { requireLayers, requireOneOf } from "../checks.js";
 import { argmax, crossEntropySum, probabilities } from "../crossEntropy.js";
 import { denseLayers } from "../dense.js";
 import type { HeadBatch, HeadContext, HeadTask } from "../head.js";
@@ -32,7 +33,11 @@ export interface TagPrediction {
 export const tagging: HeadTask<TaggingConfig, readonly string[], TagPrediction> = {
   about: "one label a word",
   defaults: { labels: [], pieces: "mean", emptyIds: [], layers: 1, activation: "tanh" },
-  check: ({ labels }) => checkLabels(labels, "tagging"),
+  check({ labels, pieces, layers }) {
+    checkLabels(labels, "tagging");
+    requireOneOf("tagging", "pieces", pieces, ["first", "firstContent", "all", "mean"]);
+    requireLayers("tagging", layers);
+  },
   logits: (b, context, config) => (pools(config) ? perWord(b, pieceLogits(b, context, config)) : pieceLogits(b, context, config)),
   loss(b, context, config) {
     const pieces = pieceLogits(b, context, config);
