@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { type FullConfig, type ModuleConfig, completeConfig, createAdapter, methodNames, methodOf } from "#src/computation/index.js";
-import { float32, randomStream } from "#src/base/index.js";
 import { createHead } from "#src/heads/index.js";
 import { loadAdapter, saveModule } from "#src/hub/moduleFile.js";
-import { type AdaptedModel, type TrainingProgram, assemble } from "#src/model/index.js";
+import { type AdaptedModel, assemble } from "#src/model/index.js";
 import { distance, shake, states, tinyFeeds, tinyTargets } from "../model/batch.js";
+import { directionalError } from "../model/derivative.js";
 import { openTiny } from "../model/tiny.js";
 
 /** What a method promises. Every entry of the methods folder needs one. */
@@ -149,35 +149,10 @@ async function withModel(config: ModuleConfig, use: (model: AdaptedModel) => Pro
   }
 }
 
-/** |g·u − (f(p + hu) − f(p − hu)) / 2h| ÷ ‖g‖ along one random direction u over all parameters, with one Richardson step. */
 async function gradientError(bare: AdaptedModel, adapter: string): Promise<number> {
   const head = createHead("tagging", { labels: ["a", "b", "c", "d", "e"], pieces: "first" }, { name: "tags" });
-  const model = bare.withHead(head) as AdaptedModel;
-  const step = await model.training([adapter, "tags"]);
-  const holder = model.module(adapter);
-  shake(holder.parameters);
+  const step = await (bare.withHead(head) as AdaptedModel).training([adapter, "tags"]);
+  shake(bare.module(adapter).parameters);
   shake(head.parameters, 2);
-  const batch = { ...feeds, ...tinyTargets() };
-  const { gradients } = await step.run(batch);
-  const directions = step.parameters.map(({ module, name, tensor }) => {
-    const random = randomStream(5, module, name);
-    return float32(tensor.dims, tensor.data.map(() => random.normal()));
-  });
-  const analytic = gradients.reduce((sum, { data }, index) => sum + data.reduce((part, value, i) => part + value * directions[index]!.data[i]!, 0), 0);
-  const norm = Math.sqrt(gradients.reduce((sum, { data }) => sum + data.reduce((part, value) => part + value * value, 0), 0));
-  const numeric = (4 * (await quotient(step, batch, directions, 0.005)) - (await quotient(step, batch, directions, 0.01))) / 3;
-  return Math.abs(analytic - numeric) / norm;
-}
-
-async function quotient(step: TrainingProgram, batch: Parameters<TrainingProgram["run"]>[0], directions: readonly { readonly data: Float32Array }[], h: number): Promise<number> {
-  const moved = async (by: number): Promise<number> => {
-    const before = step.parameters.map(({ tensor }) => tensor.data.slice());
-    step.parameters.forEach(({ tensor }, index) => tensor.data.forEach((value, i) => (tensor.data[i] = value + by * directions[index]!.data[i]!)));
-    step.touch();
-    const { loss } = await step.run(batch);
-    step.parameters.forEach(({ tensor }, index) => tensor.data.set(before[index]!));
-    step.touch();
-    return loss;
-  };
-  return ((await moved(h)) - (await moved(-h))) / (2 * h);
+  return directionalError(step, { ...feeds, ...tinyTargets() });
 }
