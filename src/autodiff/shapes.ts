@@ -7,7 +7,24 @@ export type Extent = number | Value;
 /** The size of one axis of `value`. */
 export function extent(b: GraphBuilder, value: Value, axis: number): Extent {
   const dim = value.shape?.[axis];
-  return typeof dim === "number" ? dim : b.op("Shape", [value], { start: axis, end: axis + 1 });
+  return typeof dim === "number" ? dim : sizeInInputs(b, dim) ?? sizeOfAxis(b, value, axis);
+}
+
+/**
+ * The size that a symbolic dimension has in a graph input, if one has it. Asking an activation for its shape in the
+ * backward pass would keep it in memory until then.
+ */
+function sizeInInputs(b: GraphBuilder, dim: Dim | undefined): Value | undefined {
+  for (const input of b.graph.inputs) {
+    const axis = dim === undefined ? -1 : (input.shape ?? []).indexOf(dim);
+    if (axis >= 0) return sizeOfAxis(b, input, axis);
+  }
+  return undefined;
+}
+
+function sizeOfAxis(b: GraphBuilder, value: Value, axis: number): Value {
+  const known = value.users.find((node) => node.op === "Shape" && node.number("start", 0) === axis && node.number("end", -1) === axis + 1);
+  return known?.output() ?? b.op("Shape", [value], { start: axis, end: axis + 1 });
 }
 
 export function minus(b: GraphBuilder, left: Extent, right: Extent): Extent {
@@ -35,10 +52,10 @@ export function knownSizes(sizes: readonly (Dim | Extent)[]): number[] | undefin
   return sizes.every((size) => typeof size === "number") ? (sizes as number[]) : undefined;
 }
 
-/** The shape of `value` as an int64 vector, a constant where it is fully known. */
+/** The shape of `value` as an int64 vector: a constant where it is fully known, put together from graph inputs where they have its dimensions. */
 export function shapeVector(b: GraphBuilder, value: Value): Value {
-  const known = value.shape && knownSizes(value.shape);
-  return known === undefined ? b.shape(value) : b.ints(known);
+  const sizes = value.shape?.map((dim) => (typeof dim === "number" ? dim : sizeInInputs(b, dim)));
+  return sizes?.every((size) => size !== undefined) ? vector(b, sizes) : b.shape(value);
 }
 
 /** Zeros in the shape of `value`. */
@@ -59,7 +76,7 @@ export function reshapeLike(b: GraphBuilder, a: Value, like: Value): Value {
   if (sameShape(a.shape, like.shape)) return a;
   const target = like.shape.map((dim, axis) => (typeof dim === "number" ? dim : a.shape?.[axis] === dim ? 0 : -1));
   const zeroIsASize = like.shape.includes(0);
-  return zeroIsASize || target.filter((dim) => dim === -1).length > 1 ? b.reshape(a, b.shape(like)) : b.reshape(a, target);
+  return zeroIsASize || target.filter((dim) => dim === -1).length > 1 ? b.reshape(a, shapeVector(b, like)) : b.reshape(a, target);
 }
 
 export function sameShape(a: readonly Dim[] | undefined, c: readonly Dim[] | undefined): boolean {

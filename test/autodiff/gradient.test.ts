@@ -12,6 +12,8 @@ function start(): { graph: Graph; b: GraphBuilder } {
 
 const refusal = (part: RegExp) => (error: unknown) => error instanceof ModlinguaError && error.kind === "graph" && part.test(error.message);
 const operators = (graph: Graph): string[] => [...graph.nodes].map(({ op }) => op);
+/** Without what only moves sizes about. */
+const work = (names: readonly string[]): string[] => names.filter((name) => !["Shape", "Concat", "Expand", "Reshape"].includes(name));
 
 function numbers(seed: string, dims: readonly number[]) {
   const stream = randomStream(3, seed);
@@ -53,7 +55,7 @@ test("what is written for a frozen linear layer under a trained one", () => {
   const loss = b.sum(b.matMul(hidden, weight));
   const before = graph.nodes.size;
   graph.outputs.push(...gradient(new GraphBuilder(graph, "gradient/"), loss, [weight]));
-  assert.deepEqual(operators(graph).slice(before), ["Shape", "Expand", "Reshape", "Reshape", "Gemm"], printGraph(graph));
+  assert.deepEqual(work(operators(graph).slice(before)), ["Gemm"], printGraph(graph));
 });
 
 test("frozen branches are never entered, nor anything below the lowest trained value", () => {
@@ -73,13 +75,13 @@ test("frozen branches are never entered, nor anything below the lowest trained v
   assert.equal(unused.uses.size, 0);
 });
 
-test("a frozen right-hand weight costs a product with its transpose and no weight gradient", () => {
+test("a frozen right-hand weight costs one product, no copy of it and no weight gradient", () => {
   const { graph, b } = start();
   const delta = b.input("delta", "float32", ["batch", 4]);
   const loss = b.sum(b.matMul(delta, graph.addConstant("w", { inline: float32([4, 3]) })));
   const before = graph.nodes.size;
   gradient(b, loss, [delta]);
-  assert.deepEqual(operators(graph).slice(before), ["Shape", "Expand", "Transpose", "MatMul"]);
+  assert.deepEqual(work(operators(graph).slice(before)), ["Gemm"]);
 });
 
 test("a value used often gets the sum of its cotangents, the loss itself its seed", async () => {
@@ -159,6 +161,18 @@ test("dropout passes on what its mask kept, scaled", async () => {
   const results = await (await open(graph))({ x: float32([64], Array(64).fill(1)) });
   assert.deepEqual(results[dx!.name]!.data, results[kept.name]!.data);
   assert.ok(results[dx!.name]!.data.includes(0 as never));
+});
+
+test("the gradient of a cross entropy makes no zeros for labels that were not picked", async () => {
+  const { graph, b } = start();
+  const logits = b.input("logits", "float32", ["words", 4]);
+  const picked = b.op("GatherElements", [b.op("LogSoftmax", [logits], { axis: -1 }), b.input("labels", "int64", ["words", 1])], { axis: 1 });
+  const [dLogits] = gradient(b, b.neg(b.sum(picked)), [logits]);
+  graph.outputs.push(dLogits!);
+  graph.prune();
+  assert.ok(!operators(graph).includes("ConstantOfShape"), printGraph(graph));
+  const results = await (await open(graph))({ logits: float32([2, 4]), labels: int64([2, 1], [1, 3]) });
+  assert.deepEqual([...results[dLogits!.name]!.data], [0.25, -0.75, 0.25, 0.25, 0.25, 0.25, 0.25, -0.75]);
 });
 
 test("equal candidates share the gradient of a maximum", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkGradient, differentiableOperators, gradient } from "#src/autodiff/index.js";
-import type { Tensor } from "#src/base/index.js";
+import type { Dim, Tensor } from "#src/base/index.js";
 import { GraphBuilder, type Value } from "#src/onnx/index.js";
 import { type Oracle, type Placed, differenceCases, knowledge, oracleCases, placeCases } from "./cases.js";
 import { open } from "./open.js";
@@ -48,13 +48,19 @@ function gradientsOf(b: GraphBuilder, one: Oracle, { outputs, wanted }: Placed, 
   const pairs = outputs.flatMap((output, index) => {
     const cotangent = one.cotangents[index];
     if (cotangent === undefined) return [];
-    const seed = b.input(`${b.prefix}seed${index}`, "float32", output.shape ?? cotangent.dims);
+    const name = `${b.prefix}seed${index}`;
+    const seed = b.input(name, "float32", output.shape?.map((dim, axis) => (isExpression(dim) ? `${name}_${axis}` : dim)) ?? cotangent.dims);
     seeds[seed.name] = cotangent;
     return [{ output, seed }];
   });
   if (pairs.length === 1) return gradient(b, pairs[0]!.output, wanted, { seed: pairs[0]!.seed, unreached: "zeros" });
   const loss = pairs.map(({ output, seed }) => b.sum(b.mul(output, seed))).reduce((sum, part) => b.add(sum, part));
   return gradient(b, loss, wanted);
+}
+
+/** A size that inference computed from others: an input of that name would claim to define it. */
+function isExpression(dim: Dim): boolean {
+  return typeof dim === "string" && /[-+*/(]/.test(dim);
 }
 
 function complaint(name: string, found: Tensor, expected: Tensor): string[] {

@@ -1,16 +1,22 @@
 import { type GraphBuilder, type Node, type Value, rankOf } from "../../onnx/index.js";
 import { type Vjp, notDifferentiable } from "../rule.js";
-import { range, shapeVector } from "../shapes.js";
+import { range, reshapeLike, shapeVector } from "../shapes.js";
 
 /**
- * Y = A B over the last two axes, the others broadcast: dA = dY B', dB = A' dY. A matrix on the right gets
- * its gradient from one product over all rows of A, however many axes they are spread over.
+ * Y = A B over the last two axes, the others broadcast: dA = dY B', dB = A' dY. A matrix on the right is met by
+ * all rows of A at once, however many axes they are spread over, in a Gemm that transposes as it reads: a
+ * Transpose of a frozen weight would be folded into a second copy of it.
  */
 export const MatMul: Vjp = (b, node, [dy], [wantsA, wantsB]) => {
   const [a, c] = [node.input(0), node.input(1)];
   if (rankOf(a) === 1 || rankOf(c) === 1) return withVectors(b, a, c, dy!, [wantsA, wantsB]);
-  return [wantsA ? b.matMul(dy!, swapped(b, c)) : undefined, wantsB ? gradientOfRight(b, a, c, dy!) : undefined];
+  return [wantsA ? gradientOfLeft(b, a, c, dy!) : undefined, wantsB ? gradientOfRight(b, a, c, dy!) : undefined];
 };
+
+function gradientOfLeft(b: GraphBuilder, a: Value, c: Value, dy: Value): Value {
+  if (rankOf(c) > 2) return b.matMul(dy, swapped(b, c));
+  return reshapeLike(b, b.gemm(asMatrix(b, dy), c, undefined, { transB: 1 }), a);
+}
 
 function gradientOfRight(b: GraphBuilder, a: Value, c: Value, dy: Value): Value {
   if (rankOf(c) > 2) return b.matMul(swapped(b, a), dy);

@@ -9,8 +9,26 @@ export const Softmax: Vjp = unary((b, dy, _x, y, node) => {
   return b.mul(b.sub(dy, inner), y);
 });
 
-/** dx = dy − eʸ Σ dy along the axis. */
-export const LogSoftmax: Vjp = unary((b, dy, _x, y, node) => b.sub(dy, b.mul(b.exp(y), b.sum(dy, [axisOf(node, -1)], true))));
+/**
+ * dx = dy − eʸ Σ dy along the axis. Under a cross entropy, dy is zero but for one label a row, which GatherElements
+ * picked: then dx = −eʸ Σ dy with the picked entries added, and the zeros of a whole vocabulary are never made.
+ */
+export const LogSoftmax: Vjp = unary((b, dy, _x, y, node) => {
+  const axis = axisOf(node, -1);
+  const picked = scatteredAlong(dy, axis);
+  if (picked === undefined) return b.sub(dy, b.mul(b.exp(y), b.sum(dy, [axis], true)));
+  const others = b.mul(b.exp(y), b.neg(b.sum(picked.updates, [axis], true)));
+  return b.op("ScatterElements", [others, picked.indices, picked.updates], { axis, reduction: "add" });
+});
+
+/** What was added to zeros along `axis` to make `dy`, where that is how it was made and the other axes were picked whole. */
+function scatteredAlong(dy: Value, axis: number): { indices: Value; updates: Value } | undefined {
+  const { producer } = dy;
+  if (producer?.op !== "ScatterElements" || producer.text("reduction", "none") !== "add" || producer.number("axis", 0) !== axis) return undefined;
+  const [indices, updates] = [producer.input(1), producer.input(2)];
+  const wholeElsewhere = updates.shape?.every((dim, other) => other === axis || dim === dy.shape?.[other]) ?? false;
+  return producer.input(0).producer?.op === "ConstantOfShape" && wholeElsewhere ? { indices, updates } : undefined;
+}
 
 /** μ and r = 1/σ are outputs that the forward kernel computes anyway; x̂ = r (x − μ) is formed for the scale only. */
 export const LayerNormalization: Vjp = (b, node, [dy], [wantsX, wantsScale, wantsBias]) => {
