@@ -34,6 +34,7 @@ function nativeOptions(options: NativeOptions, folder: string | undefined, stric
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     enableCpuMemArena: options.arena,
+    enableMemPattern: options.memoryPattern,
     logSeverityLevel: 4,
     extra: { session, optimization },
   };

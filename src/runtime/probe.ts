@@ -49,7 +49,7 @@ async function product(session: NativeSession, size: number): Promise<number> {
 }
 
 function options(device: DeviceName): NativeOptions {
-  return { device, threads: physicalCores(), spinning: true, prepacking: false, arena: true, optimization: "all", disabledOptimizers: [] };
+  return { device, threads: physicalCores(), spinning: true, prepacking: false, arena: true, memoryPattern: false, optimization: "all", disabledOptimizers: [] };
 }
 
 probe(process.argv[2] as DeviceName).then((result) => {

@@ -13,6 +13,7 @@ export interface NativeOptions {
   readonly spinning: boolean;
   readonly prepacking: boolean;
   readonly arena: boolean;
+  readonly memoryPattern: boolean;
   readonly optimization: "disabled" | "basic" | "extended" | "all";
   readonly disabledOptimizers: readonly string[];
 }

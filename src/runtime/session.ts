@@ -22,6 +22,11 @@ export interface SessionOptions {
   readonly prepacking?: boolean;
   /** Whether memory is kept between runs. Default true; false is a quarter slower and keeps 40 % less. */
   readonly arena?: boolean;
+  /**
+   * Whether the memory of a run is planned as one block from the run before of the same shapes. Default false: it gains nothing
+   * measurable here, and the block is held beside what the arena already has (base training step, 8 × 128: 2300 instead of 1700 MB).
+   */
+  readonly memoryPattern?: boolean;
   /** How far the runtime rewrites the graph. Default "all". */
   readonly optimization?: NativeOptions["optimization"];
   /** Rewrites to leave out. Default: the fusions whose CPU kernels are slower than the operators they replace. */
@@ -80,6 +85,7 @@ function decided(options: SessionOptions): NativeOptions {
     spinning: options.spinning ?? true,
     prepacking: options.prepacking ?? false,
     arena: options.arena ?? true,
+    memoryPattern: options.memoryPattern ?? false,
     optimization: options.optimization ?? "all",
     disabledOptimizers: options.disabledOptimizers ?? slowFusions,
   };
