@@ -66,6 +66,9 @@ export async function openTrained(path: string, { device, languageAdapter, langu
   const task = loadAdapter(join(folder, card.adapter));
   const head = loadHead(join(folder, card.head), card.task) as unknown as Head;
   const chosen = languageAdapter === "none" ? undefined : languageAdapter ?? adapterInLanguage(card, language);
+  if (languageAdapter === undefined && chosen !== undefined && chosen === card.languageAdapter && language !== undefined && findLanguage(language)?.code3 !== card.language) {
+    note(`the language adapter ${chosen} is that of training (${card.language}); give the one of ${language} with --language-adapter`);
+  }
   const lower = chosen === undefined ? undefined : readLanguageAdapter(chosen, languageAdapter === undefined);
   const backbone = await loadBackbone(card.backbone, { signal, onProgress: progress });
   const session = await sessionOn(device, note);

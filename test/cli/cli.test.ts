@@ -188,7 +188,9 @@ describe("train, evaluate, predict", () => {
     assert.deepEqual([trained.report.steps, trained.report.stopped], [4, "done"]);
     for (const path of Object.values(trained.files)) assert.ok(existsSync(path), path);
 
-    const score = JSON.parse(done(await modlingua(["evaluate", "--adapter", out, "--language", "tr", "--limit", "16", "--json"]))) as Record<string, unknown>;
+    const evaluated = await modlingua(["evaluate", "--adapter", out, "--language", "tr", "--limit", "16", "--json"]);
+    const score = JSON.parse(done(evaluated)) as Record<string, unknown>;
+    assert.match(evaluated.stderr, /the language adapter .* is that of training \(eng\); give the one of tr with --language-adapter/);
     assert.deepEqual([score["source"], score["target"], score["metric"], score["n"], score["composition"]], ["eng", "tur", "spanF1", 16, "stack(en, ner)"]);
     assert.ok(Number(score["score"]) >= 0 && Number(score["score"]) <= 1);
     const bare = JSON.parse(done(await modlingua(["evaluate", "--adapter", out, "--language", "Turkish", "--limit", "16", "--language-adapter", "none", "--metric", "accuracy", "--json"]))) as Record<string, unknown>;
@@ -253,11 +255,11 @@ describe("notebook", () => {
   });
 
   it("run executes with parameters, tells cells and output, and writes notebook and page", async () => {
-    const path = file("run.ipynb", notebook([["const n = 1;", ["parameters"]], ["console.log('n is', n);", []]]));
+    const path = file("run.ipynb", notebook([["const n = 1;", ["parameters"]], ["console.log('n is', n, 'files go to', process.env['MODLINGUA_OUT']);", []]]));
     const out = join(folder, "executed");
     const { code, stdout, stderr } = await modlingua(["notebook", "run", path, "--out", out, "--html", "page.html", "-p", "n=7"]);
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /n is 7/);
+    assert.ok(stderr.includes(`n is 7 files go to ${out}`), stderr);
     assert.match(stderr, /cell 3 of 3: done/);
     assert.match(stdout, /every cell ran/);
     assert.match(readFileSync(join(out, "page.html"), "utf8"), /n is 7/);
