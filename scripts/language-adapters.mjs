@@ -10,7 +10,7 @@ import { assemble, createAdapter, createHead, loadBackbone, loadHead, loadTokeni
 
 const codes = { eng: "en", tur: "tr", zho: "zh", yor: "yo", mlt: "mt", fao: "fo", hau: "ha", swa: "sw", eus: "eu", est: "et", tam: "ta", hun: "hu", hin: "hi", ind: "id", vie: "vi", deu: "de", ara: "ar", jpn: "ja" };
 const { values, positionals } = parseArgs({ allowPositionals: true, options: {
-  steps: { type: "string", default: "300" }, "head-steps": { type: "string", default: "500" }, out: { type: "string", default: "models/e5-small" }, rate: { type: "string", default: "0.001" },
+  steps: { type: "string", default: "200" }, "head-steps": { type: "string", default: "500" }, out: { type: "string", default: "models/e5-small" }, rate: { type: "string", default: "0.001" },
 } });
 const [textFolder, ...wanted] = positionals;
 if (textFolder === undefined) {
@@ -19,8 +19,10 @@ if (textFolder === undefined) {
 }
 const languages = wanted.length > 0 ? wanted : Object.keys(codes);
 const seed = 1;
-const maxLength = 96;
-const batchSequences = 10;
+/** Hours of work beside other work: idle threads give their cores away. */
+const session = { spinning: false };
+const maxLength = 64;
+const batchSequences = 8;
 const cache = ".cache/language-adapters";
 const backbone = await loadBackbone("e5-small");
 const tokenizer = await loadTokenizer(backbone.folder);
@@ -110,7 +112,7 @@ async function trainHead(file) {
   const head = createHead("maskedLm", { vocabulary: backbone.config.vocabulary, candidates: true }, { name: "mlm", seed });
   // Adam moves a number by at most its rate a step, and log frequencies span ten units: the bias starts where it would end.
   head.parameters.set("decoder.bias", logFrequencies(texts));
-  const model = assemble(backbone, { head });
+  const model = assemble(backbone, { head, session });
   const program = await model.training(["mlm"]);
   const held = texts.map(({ held: { sequences, candidates } }) => ({ sequences: sequences.slice(0, batchSequences), candidates }));
   const report = await fit("mlm-head", program, texts, held, head, Number(values["head-steps"]), 4 * Number(values.rate));
@@ -135,7 +137,7 @@ async function trainLanguage(language, head) {
   if (existsSync(file)) return log(`${code}: is there already`);
   const text = await load(language);
   const adapter = createAdapter(code, { method: "bottleneck", preset: "madxLanguage", reductionFactor: 8, invertibleReductionFactor: 4 }, { seed });
-  const model = assemble(backbone, { adapters: [adapter], composition: code, head });
+  const model = assemble(backbone, { adapters: [adapter], composition: code, head, session });
   const program = await model.training([code]);
   const before = await evaluator(program, [text.held], head)();
   const report = await fit(`lang-${code}`, program, [text], [text.held], head, Number(values.steps), Number(values.rate));

@@ -65,7 +65,10 @@ describe("download", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
-  after(() => void server.closeAllConnections() ?? server.close());
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "modlingua-download-"));
     [seen, slept, answers] = [[], [], new Map()];
@@ -76,7 +79,12 @@ describe("download", () => {
   it("brings the bytes, tells progress, and does not ask again", async () => {
     const steps: number[] = [];
     const request = { addresses: [serve("/a", send(body))], file: target(), sha256 };
-    assert.equal(await download(request, options({ onProgress: ({ done, total, unit }) => void steps.push(done) ?? assert.deepEqual([total, unit], [body.length, "bytes"]) })), target());
+    assert.equal(await download(request, options({
+      onProgress: ({ done, total, unit }) => {
+        steps.push(done);
+        assert.deepEqual([total, unit], [body.length, "bytes"]);
+      },
+    })), target());
     assert.deepEqual(readFileSync(target()), body);
     assert.equal(steps.at(-1), body.length);
     await download(request, options());
@@ -194,7 +202,10 @@ describe("download", () => {
   });
 
   it("follows redirects, not for ever, and shows the token to the hub alone", async () => {
-    const other = createServer((request, response) => void seen.push(request) ?? send(body)(request, response));
+    const other = createServer((request, response) => {
+      seen.push(request);
+      send(body)(request, response);
+    });
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const elsewhere = `http://127.0.0.1:${(other.address() as AddressInfo).port}/file`;
     const env = { HF_TOKEN: "secret", HF_ENDPOINT: base };

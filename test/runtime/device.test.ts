@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 import { ModlinguaError } from "#src/base/index.js";
 import { writeOnnx } from "#src/formats/index.js";
 import { type ProbeResult, decideDevice } from "#src/runtime/device.js";
 import { chooseDevice, openSession, runtimeVersions } from "#src/runtime/index.js";
 import { probeModel } from "#src/runtime/probeModel.js";
 import { modelOf, node } from "./models.js";
+import { noSoftwareVulkan, runOnSoftwareVulkan } from "./softwareVulkan.js";
 
 const absent: ProbeResult = { works: false, reason: "no driver" };
 const fast: ProbeResult = { works: true, size: 1024, milliseconds: 1, cpuMilliseconds: 10 };
@@ -62,13 +60,9 @@ test("one onnxruntime-node, 1.30 or newer, is installed", () => {
   assert.ok(runtimeVersions().onnxruntime >= "1.30" && runtimeVersions().threads >= 1);
 });
 
-/* chromium brings its own Vulkan loader in the folder of its driver. */
 test("WebGPU gives what the processor gives, on a software Vulkan device", (context) => {
-  const driver = process.env["MODLINGUA_VULKAN_ICD"] ?? "/usr/lib/chromium/vk_swiftshader_icd.json";
-  if (!existsSync(driver)) return context.skip("no software Vulkan device (install chromium, or name an ICD file in MODLINGUA_VULKAN_ICD)");
-  const script = pathToFileURL("build/test/runtime/webgpuParity.js").href;
-  const output = execFileSync(process.execPath, ["--input-type=module", "-e", `await import(${JSON.stringify(script)})`],
-    { encoding: "utf8", timeout: 240_000, env: { ...process.env, VK_DRIVER_FILES: driver, LD_LIBRARY_PATH: [dirname(driver), process.env["LD_LIBRARY_PATH"]].filter(Boolean).join(":"), XDG_RUNTIME_DIR: process.env["XDG_RUNTIME_DIR"] ?? "." } });
+  if (noSoftwareVulkan !== undefined) return context.skip(noSoftwareVulkan);
+  const output = runOnSoftwareVulkan("build/test/runtime/webgpuParity.js");
   assert.match(output, /largest difference [0-9.e-]+/);
   assert.ok(Number(/largest difference ([0-9.e-]+)/.exec(output)![1]) < 1e-4, output);
 });
