@@ -55,7 +55,8 @@ export function tensorFromBytes(dtype: Tensor["dtype"], dims: readonly number[],
   if (bytes.byteLength !== width * sizeOf(dims)) {
     throw new ModlinguaError("format", `a ${dtype} tensor of shape [${dims.join(", ")}] needs ${width * sizeOf(dims)} bytes, got ${bytes.byteLength}`);
   }
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // a Buffer's slice() is a view; the constructor copies
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   return tensor(dtype, dims, new arrays[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, sizeOf(dims)));
 }
 
