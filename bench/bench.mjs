@@ -1,4 +1,4 @@
-// How fast, how small: `npm run bench -- [--json FILE] [--only NAME] [--rounds N] [--quick] [--peer VENV] [--cache FOLDER]`.
+// How fast, how small: `npm run bench -- [--json FILE] [--only NAME] [--rounds N] [--quick] [--threads N] [--peer VENV] [--cache FOLDER]`.
 // Every measure is a ratio of two sides that alternate, or milliseconds; smaller is better. One file a measure in bench/measures.
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { arch, cpus, loadavg, platform, release, totalmem } from "node:os";
@@ -9,7 +9,7 @@ import { peerPython } from "./lib/peer.mjs";
 
 const { values: options } = parseArgs({
   options: {
-    json: { type: "string" }, only: { type: "string" }, rounds: { type: "string" }, quick: { type: "boolean", default: false },
+    json: { type: "string" }, only: { type: "string" }, rounds: { type: "string" }, threads: { type: "string" }, quick: { type: "boolean", default: false },
     peer: { type: "string", default: process.env.MODLINGUA_PEER ?? ".venv-peer" }, cache: { type: "string", default: ".cache/bench" },
   },
 });
@@ -18,8 +18,8 @@ const base = { hidden: 768, layers: 12 };
 const sizes = options.quick
   ? { small: { hidden: 128, layers: 2, vocabulary: 500 }, large: { hidden: 128, layers: 2, vocabulary: 5000 }, rows: 2, length: 16 }
   : { small: { ...base, vocabulary: 8000 }, large: { ...base, vocabulary: 250002 }, rows: 8, length: 128 };
-const rounds = Number(options.rounds ?? (options.quick ? 3 : 12));
-if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds must be a whole number above 0, got ${options.rounds}`);
+const rounds = count("rounds", options.quick ? 3 : 12);
+const threads = count("threads", runtimeVersions().threads);
 
 const python = peerPython(options.peer);
 const measures = await readMeasures();
@@ -35,7 +35,7 @@ for (const measure of chosen) {
     continue;
   }
   console.log(`measuring: ${measure.name}`);
-  for (const result of await measure.run({ ...sizes, python, rounds, cache: options.cache })) results.push({ name: measure.name, unit: "ratio", ...result });
+  for (const result of await measure.run({ ...sizes, python, rounds, threads, cache: options.cache })) results.push({ name: measure.name, unit: "ratio", ...result });
 }
 printTable(results);
 if (options.json !== undefined) {
@@ -55,8 +55,14 @@ function machine() {
   const [{ model }] = cpus();
   return {
     processor: model, logicalCores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30), system: `${platform()} ${release()} ${arch()}`,
-    date: new Date().toISOString().slice(0, 10), load: { before: loadBefore, after: loadavg()[0] }, ...runtimeVersions(), quick: options.quick,
+    date: new Date().toISOString().slice(0, 10), load: { before: loadBefore, after: loadavg()[0] }, ...runtimeVersions(), threads, quick: options.quick,
   };
+}
+
+function count(name, fallback) {
+  const number = Number(options[name] ?? fallback);
+  if (!Number.isInteger(number) || number < 1) fail(`--${name} must be a whole number above 0, got ${options[name]}`);
+  return number;
 }
 
 function printTable(rows) {

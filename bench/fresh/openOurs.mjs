@@ -2,10 +2,10 @@
 import { assemble, loadBackbone } from "modlingua";
 import { answer, memory } from "../lib/process.mjs";
 
-await answer(async ({ folder }) => {
+await answer(async ({ folder, threads }) => {
   const before = memory("VmRSS");
   const begin = performance.now();
-  await assemble(await loadBackbone(folder)).prepare();
+  await assemble(await loadBackbone(folder), { session: { threads } }).prepare();
   return { milliseconds: performance.now() - begin, megabytes: memory("VmHWM") - before };
 });
 process.exit(0);

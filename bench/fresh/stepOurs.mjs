@@ -3,8 +3,8 @@ import { feedsOf, openMadx, trainingStep } from "../lib/madx.mjs";
 import { takePeerWeights } from "../lib/peerWeights.mjs";
 import { answer, memory } from "../lib/process.mjs";
 
-await answer(async ({ folder, batch }) => {
-  const model = await openMadx(folder);
+await answer(async ({ folder, batch, threads }) => {
+  const model = await openMadx(folder, { threads });
   takePeerWeights(folder, model);
   const step = await trainingStep(model);
   const { loss: feeds } = feedsOf(batch);

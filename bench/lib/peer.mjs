@@ -26,8 +26,8 @@ export function peerExport(python, cache, sizes) {
 }
 
 /** Starts the peer; `ask` gives its answer, `side` makes one of its commands a side of an alternating measure. */
-export async function startPeer(python, sizes, { rows, length }) {
-  const child = spawn(python, [script("peer.py"), ...sizeFlags(sizes), "--batch", rows, "--length", length].map(String), { stdio: ["pipe", "pipe", "inherit"] });
+export async function startPeer(python, sizes, { rows, length, threads }) {
+  const child = spawn(python, [script("peer.py"), ...sizeFlags(sizes), "--batch", rows, "--length", length, "--threads", threads].map(String), { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await lines.next();

@@ -1,18 +1,16 @@
 import { encoderFolder } from "../lib/encoder.mjs";
 import { fresh } from "../lib/process.mjs";
 import { median, quartiles } from "../lib/statistics.mjs";
-import { runtimeVersions } from "#src/runtime/index.js";
 
 /** A large encoder from its file to a session that can run, each time in a new process; the file is in the system's cache for both. */
 export const measure = {
   name: "opening",
-  async run({ cache, large, rounds }) {
+  async run({ cache, large, rounds, threads }) {
     const folder = encoderFolder(cache, large);
-    const { threads } = runtimeVersions();
-    const times = Math.max(3, Math.ceil(rounds / 4));
+      const times = Math.max(3, Math.ceil(rounds / 4));
     const [ours, theirs] = [[], []];
     for (let round = 0; round <= times; round++) {
-      const pair = [await fresh("openOurs", { folder }), await fresh("openRuntime", { folder, threads })];
+      const pair = [await fresh("openOurs", { folder, threads }), await fresh("openRuntime", { folder, threads })];
       if (round > 0) [ours, theirs].forEach((list, side) => list.push(pair[side]));
     }
     return [compared("opening ÷ onnxruntime", 0.15, ours, theirs, "milliseconds", Math.min), compared("memory of opening ÷ onnxruntime", 0.4, ours, theirs, "megabytes", median)];

@@ -6,14 +6,14 @@ import { fresh } from "../lib/process.mjs";
 export const measure = {
   name: "peak memory of the step ÷ peer",
   needsPeer: true,
-  async run({ python, cache, large, rows, length }) {
+  async run({ python, cache, large, rows, length, threads }) {
     const folder = peerExport(python, cache, large);
     const batch = randomBatch(large.vocabulary, rows, length);
     const ours = [];
     const theirs = [];
     for (let round = 0; round < 2; round++) {
-      ours.push(await fresh("stepOurs", { folder, batch }));
-      theirs.push(await peerMemory(python, large, { rows, length }, batch));
+      ours.push(await fresh("stepOurs", { folder, batch, threads }));
+      theirs.push(await peerMemory(python, large, { rows, length, threads }, batch));
     }
     const ratios = ours.map(({ megabytes }, round) => megabytes / theirs[round]);
     return [{

@@ -5,8 +5,8 @@ import { feedsOf, openMadx, randomBatch, trainingStep } from "../lib/madx.mjs";
 /** The same step beside our forward pass of the encoder alone: the floor in floating-point operations is 2.13. */
 export const measure = {
   name: "training step ÷ plain forward",
-  async run({ cache, small, rows, length, rounds }) {
-    const model = await openMadx(encoderFolder(cache, small));
+  async run({ cache, small, rows, length, rounds, threads }) {
+    const model = await openMadx(encoderFolder(cache, small), { threads });
     try {
       const feeds = feedsOf(randomBatch(small.vocabulary, rows, length));
       const step = await trainingStep(model);

@@ -7,10 +7,10 @@ import { takePeerWeights } from "../lib/peerWeights.mjs";
 export const measure = {
   name: "training step ÷ peer",
   needsPeer: true,
-  async run({ python, cache, large, rows, length, rounds }) {
+  async run({ python, cache, large, rows, length, rounds, threads }) {
     const folder = peerExport(python, cache, large);
-    const peer = await startPeer(python, large, { rows, length });
-    const model = await openMadx(folder);
+    const peer = await startPeer(python, large, { rows, length, threads });
+    const model = await openMadx(folder, { threads });
     try {
       takePeerWeights(folder, model);
       const batch = randomBatch(large.vocabulary, rows, length);

@@ -6,8 +6,8 @@ import { median, quartiles } from "../lib/statistics.mjs";
 /** Another language adapter on a live session. The text is short, so that the forward pass does not drown what is measured. */
 export const measure = {
   name: "switching the language adapter",
-  async run({ cache, small, rounds }) {
-    const model = await openMadx(encoderFolder(cache, small));
+  async run({ cache, small, rounds, threads }) {
+    const model = await openMadx(encoderFolder(cache, small), { threads });
     try {
       return [await switching(model, feedsOf(randomBatch(small.vocabulary, 1, 8)).logits, 8 * rounds)];
     } finally {
