@@ -2,7 +2,7 @@
 // TEXT_FOLDER holds <iso 639-3>/train.txt.gz and valid.txt.gz, one sentence or paragraph a line. First the masked-LM head is trained
 // jointly over all languages with the encoder frozen, then one language adapter (bottleneck and invertible part) per language
 // with encoder and head frozen. Interrupt it at will: checkpoints are kept in .cache/language-adapters and resumed.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -144,7 +144,7 @@ async function trainLanguage(language, head) {
   Object.assign(adapter.card, card(language, text, before, report));
   saveModule(adapter, file, { dtype: "float16" });
   mkdirSync(join(values.out, "adapters"), { recursive: true });
-  writeFileSync(join(values.out, "adapters", `${code}.json`), `${JSON.stringify({ name: code, config: adapter.config, ...adapter.card, file: `${code}.safetensors`, sha256: sha256(file) }, null, 1)}\n`);
+  writeFileSync(join(values.out, "adapters", `${code}.json`), `${JSON.stringify({ name: code, config: adapter.config, parameters: adapter.parameters.count, ...adapter.card, file: `${code}.safetensors`, sha256: sha256(file) }, null, 1)}\n`);
   await model.close();
   log(`${code}: held-out loss ${before.score.toFixed(3)} → ${report.dev.map(({ score }) => score.toFixed(3)).join(" → ")}`);
 }
@@ -164,8 +164,32 @@ function sha256(file) {
   return createHash("sha256").update(readFileSync(file)).digest("hex");
 }
 
+/** README.md of the folder, from the cards. */
+function writeCatalogue() {
+  const folder = join(values.out, "adapters");
+  const cards = readdirSync(folder).filter((file) => file.endsWith(".json")).sort().map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")));
+  const rows = cards.map(({ name, data, training, heldOutLoss, parameters }) => `| ${name} | ${parameters.toLocaleString("en")} | ${data.sequences.toLocaleString("en")} | ${training.steps} | ${training.tokens.toLocaleString("en")} | ${heldOutLoss.before.toFixed(2)} | ${Math.min(...heldOutLoss.curve.map(({ loss }) => loss)).toFixed(2)} |`);
+  writeFileSync(join(folder, "README.md"), `# Language adapters of e5-small
+
+Written by \`node scripts/language-adapters.mjs TEXT_FOLDER\`, which also made the adapters: bottleneck adapters in MAD-X's layout (reduction factor 8, invertible NICE part with
+reduction factor 4), trained by masked language modelling with encoder and masked-LM head frozen. \`loadAdapter("e5-small/tr")\` opens one. Stored as float16, about 0.9 MB each.
+
+The head (\`heads/mlm.safetensors\`, \`loadHead("e5-small/mlm", "maskedLm")\`) was trained before, jointly over all these languages with the encoder frozen; the vocabulary matrix is the encoder's own.
+Losses are nats a masked piece on held-out text of the language, always masked alike, normalised over the pieces that occur in the language's text.
+
+| adapter | parameters | training sequences at hand | steps | tokens seen | held-out loss without | with |
+| --- | --- | --- | --- | --- | --- | --- |
+${rows.join("\n")}
+
+What to expect: ${cards[0].training.steps} steps are a beginning, not a finished adapter (MAD-X's own saw 250,000 steps of larger batches), and texts are small: mostly read sentences of Common Voice, for others news,
+Wikipedia or translated text. The data set's card in the project's documentation names the sources; the texts are not part of this repository. Each \`.json\` beside an adapter holds its data's checksum,
+the whole configuration, the loss curves, seed and versions. Licence of the weights: MIT, as the encoder; the texts they were trained on have licences of their own.
+`);
+}
+
 const headFile = join(values.out, "heads", "mlm.safetensors");
 if (!existsSync(headFile)) await trainHead(headFile);
 const head = loadHead(headFile, "maskedLm");
 for (const language of languages) await trainLanguage(language, head);
+writeCatalogue();
 process.exit(0);
