@@ -1,11 +1,9 @@
 // Three training steps of ours; the answer is the most that the whole process ever held.
 import { feedsOf, openMadx, trainingStep } from "../lib/madx.mjs";
-import { takePeerWeights } from "../lib/peerWeights.mjs";
 import { answer, memory } from "../lib/process.mjs";
 
 await answer(async ({ folder, batch, threads }) => {
   const model = await openMadx(folder, { threads });
-  takePeerWeights(folder, model);
   const step = await trainingStep(model);
   const { loss: feeds } = feedsOf(batch);
   const opened = memory("VmHWM");

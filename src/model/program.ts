@@ -5,6 +5,7 @@ import { modelFromGraph } from "../onnx/index.js";
 import { writeOnnx } from "../formats/index.js";
 import { type Session, type SessionOptions, openSession } from "../runtime/index.js";
 import { type Binding, type Built, type Purpose, build } from "./build.js";
+import { RowReader, takeLookups } from "./lookups.js";
 import { residentOf } from "./residents.js";
 import { type Holder, type Structure, signatureOf } from "./structure.js";
 
@@ -17,6 +18,8 @@ export interface Program {
   /** Bindings whose gradients the session gives, with the output's name. */
   readonly gradients: readonly { readonly binding: Binding; readonly output: string }[];
   readonly session: Session;
+  /** The inputs that are read from files, run by run. */
+  readonly rows: RowReader;
 }
 
 /** Programs of one backbone, built when first asked for. */
@@ -40,7 +43,11 @@ export class ProgramCache {
   async close(): Promise<void> {
     const open = [...this.programs.values()];
     this.programs.clear();
-    for (const program of open) await (await program).session.close();
+    for (const program of open) {
+      const { session, rows } = await program;
+      await session.close();
+      rows.close();
+    }
   }
 }
 
@@ -52,6 +59,7 @@ async function openProgram(backbone: Backbone, structure: Structure, purpose: Pu
     const cotangents = gradient(built.builder, built.outputs["loss"]!, bindings.map(({ input }) => graph.value(input)));
     graph.outputs.push(...cotangents);
   }
+  const lookups = takeLookups(graph);
   // a parameter that no output depends on (an inverse outside a language model's head) is not an input of the session
   graph.prune();
   for (const input of [...graph.inputs]) if (input.uses.size === 0 && !graph.outputs.includes(input)) graph.removeValue(input);
@@ -60,7 +68,7 @@ async function openProgram(backbone: Backbone, structure: Structure, purpose: Pu
   const session = await openSession({ bytes, ...(folder === undefined ? {} : { folder }) }, options);
   const used = new Set(graph.inputs.map(({ name }) => name));
   return {
-    built: { bindings: built.bindings.filter(({ input }) => used.has(input)) }, inputs: [...used], gradients, session,
+    built: { bindings: built.bindings.filter(({ input }) => used.has(input)) }, inputs: [...used], gradients, session, rows: new RowReader(lookups),
     outputs: Object.fromEntries(Object.entries(built.outputs).map(([name, value]) => [name, value.name])),
   };
 }
@@ -82,7 +90,8 @@ export function materialise(holder: Holder, bindings: readonly Binding[], what: 
 
 /** Runs a program with the parameters of the modules in its slots. */
 export async function runProgram(program: Program, slots: ReadonlyMap<string, Holder>, feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[], signal?: AbortSignal): Promise<Record<string, Tensor>> {
-  const wanted = Object.fromEntries(Object.entries(feeds).filter(([name]) => program.inputs.includes(name)));
+  const given = { ...feeds, ...program.rows.feeds(feeds) };
+  const wanted = Object.fromEntries(Object.entries(given).filter(([name]) => program.inputs.includes(name)));
   return program.session.run(wanted, { outputs, ...residentOf(program.built.bindings, slots), ...(signal === undefined ? {} : { signal }) });
 }
 
