@@ -4,7 +4,7 @@ export { type Backbone, type Site, siteName } from "./backbone/index.js";
 export { type Adapter, type ModuleConfig, ParameterTable, createAdapter } from "./computation/index.js";
 export { type Composition, average, batchSplit, compose, fuse, parallel, split, stack } from "./composition/index.js";
 export { type Head, createHead, taskOf } from "./heads/index.js";
-export { AdaptedModel, type Fusion, type TrainingProgram, assemble } from "./model/index.js";
+export { AdaptedModel, type Fusion, type TrainingProgram, assemble, mergeAdapters } from "./model/index.js";
 export * from "./hub/index.js";
 export * from "./data/index.js";
 export * from "./training/index.js";

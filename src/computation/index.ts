@@ -1,5 +1,6 @@
 export * from "./activation.js";
 export * from "./badValue.js";
+export * from "./dropout.js";
 export * from "./linear.js";
 export * from "./method.js";
 export * from "./scope.js";

@@ -1,5 +1,5 @@
 import type { Contributions, EncoderConfig, KindName, SiteOf, States } from "../backbone/index.js";
-import { unknownName } from "../base/index.js";
+import { type FloatTensor, unknownName } from "../base/index.js";
 import type { GraphBuilder } from "../onnx/index.js";
 import type { ParameterScope } from "./scope.js";
 import * as methods from "./methods/index.js";
@@ -25,6 +25,11 @@ export interface Method<Config extends object> {
   /** Layers, from 0, where the module is absent. */
   readonly leaveOut?: (config: Config) => readonly number[];
   readonly contribute: { readonly [K in KindName]?: Contribute<Config, K> };
+  /**
+   * For methods that only change projections: the change of a weight, [in, out], that does what the module does there, from its parameters
+   * at the site; undefined for a configuration in which no change of weights does.
+   */
+  readonly weightChange?: (config: Config, site: SiteOf<"linear">, parameter: (name: string) => FloatTensor) => Float32Array | undefined;
 }
 
 type Registry = typeof methods;

@@ -1,5 +1,6 @@
-import type { Value } from "../onnx/index.js";
 import type { RandomStream } from "../base/index.js";
+import type { GraphBuilder, Value } from "../onnx/index.js";
+import type { DropoutUnit } from "./dropout.js";
 
 /** How a fresh parameter starts: fills `data` for a parameter of shape `dims`, `[in, out]` for weights. */
 export type Initializer = (random: RandomStream, data: Float32Array, dims: readonly number[]) => void;
@@ -11,6 +12,8 @@ export type Initializer = (random: RandomStream, data: Float32Array, dims: reado
 export interface ParameterScope {
   parameter(name: string, dims: readonly number[], init: Initializer): Value;
   within(name: string): ParameterScope;
+  /** `value` with a share `rate` of it left out by chance in a training step, and the rest scaled up; `value` itself in prediction. */
+  dropout(b: GraphBuilder, value: Value, rate: number, unit: DropoutUnit): Value;
 }
 
 export const zeros: Initializer = (_, data) => void data.fill(0);

@@ -1,7 +1,7 @@
 import type { Backbone, Bijection, Site } from "../backbone/index.js";
 import { ModlinguaError } from "../base/index.js";
 import { copiesOf, lower } from "../composition/index.js";
-import type { Initializer, ParameterScope } from "../computation/index.js";
+import { type DropoutUnit, type Initializer, type ParameterScope, dropout } from "../computation/index.js";
 import { taskOf } from "../heads/index.js";
 import { Graph, GraphBuilder, type Value } from "../onnx/index.js";
 import type { Structure } from "./structure.js";
@@ -31,12 +31,12 @@ export const headSlot = "head";
 /**
  * Writes modules and head onto a copy of the backbone. For "predict" the outputs are `logits` (or
  * `last_hidden_state` without a head) and what blocks expose; for "train" the one output is `loss`, the
- * sum of the head's losses times the input `lossScale`.
+ * sum of the head's losses times the input `lossScale`; where modules drop out, the input `dropoutSeed` decides what.
  */
 export function build(backbone: Backbone, structure: Structure, purpose: Purpose): Built {
   const graph = backbone.graph.clone();
   const b = new GraphBuilder(graph);
-  const parameters = new ScopeOfInputs(b);
+  const parameters = new ScopeOfInputs(b, purpose);
   const copies = copiesOf(structure.tree);
   if (copies > 1) replicateInputs(b, copies);
   const exposed: Record<string, Value> = {};
@@ -74,22 +74,39 @@ function replicateInputs(b: GraphBuilder, copies: number): void {
   }
 }
 
+/** The full name of a module's parameter at a site, `layer.3.ffnOutput.down.weight`; its own name where the site is none of a layer. */
+export function parameterName(site: Site | undefined, name: string): string {
+  return site === undefined || site.layer < 0 ? name : `layer.${site.layer}.${site.place}.${name}`;
+}
+
+/** The input from which a training step takes its randomness: an int64 scalar in [0, 2³¹), present where something drops out. */
+const dropoutSeed = "dropoutSeed";
+
 /** Parameters as graph inputs: asked for again, the same input is given. */
 class ScopeOfInputs {
   readonly bindings: Binding[] = [];
   private readonly made = new Map<string, Value>();
+  private seed: Value | undefined;
+  private dropped = 0;
 
-  constructor(private readonly b: GraphBuilder) {}
+  constructor(private readonly b: GraphBuilder, private readonly purpose: Purpose) {}
 
   of(slot: string, site?: Site): ParameterScope {
-    return this.scope(slot, site === undefined ? "" : site.layer < 0 ? "" : `layer.${site.layer}.${site.place}.`);
+    return this.scope(slot, parameterName(site, ""));
   }
 
   private scope(slot: string, prefix: string): ParameterScope {
     return {
       parameter: (name, dims, init) => this.parameter(slot, `${prefix}${name}`, dims, init),
       within: (name) => this.scope(slot, `${prefix}${name}.`),
+      dropout: (b, value, rate, unit) => this.dropout(b, value, rate, unit),
     };
+  }
+
+  private dropout(b: GraphBuilder, value: Value, rate: number, unit: DropoutUnit): Value {
+    if (this.purpose === "predict" || rate === 0) return value;
+    this.seed ??= this.b.input(dropoutSeed, "int64", []);
+    return dropout(b, value, rate, unit, this.seed, ++this.dropped);
   }
 
   private parameter(slot: string, name: string, dims: readonly number[], init: Initializer): Value {

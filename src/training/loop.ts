@@ -1,4 +1,4 @@
-import { ModlinguaError, type ProgressListener, type Tensor, float32, throwIfAborted } from "../base/index.js";
+import { ModlinguaError, type ProgressListener, type RandomStream, type Tensor, float32, int64, randomStream, throwIfAborted } from "../base/index.js";
 import type { TrainingProgram } from "../model/index.js";
 import type { BatchSource, MicroBatch } from "./batchSource.js";
 import { type CheckpointOptions, type Snapshot, clearCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.js";
@@ -43,6 +43,8 @@ export interface TrainingJob extends LoopOptions {
   /** Scores the present parameters on held-out data; `goal` says which score is better. */
   readonly evaluate?: (signal: AbortSignal | undefined) => Promise<Omit<DevPoint, "step">>;
   readonly goal?: "highest" | "lowest";
+  /** Seed of what drops out in each step, 0 by default. */
+  readonly seed?: number;
   /** What else must be the same for a checkpoint to be resumed: seed, data, batch size … */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -125,7 +127,7 @@ async function takeStep(run: Run): Promise<void> {
   const began = performance.now();
   throwIfAborted(job.signal, job.task);
   const batches = await job.source.next();
-  const loss = await accumulate(job.program, batches, gradients, job.signal);
+  const loss = await accumulate(job.program, batches, gradients, { signal: job.signal, chance: randomStream(job.seed ?? 0, "dropout", record.step) });
   const learningRate = learningRateAt(job as Schedule, record.step, job.steps);
   const norm = clipByGlobalNorm(gradients, job.clip);
   requireFinite(run, loss, norm, learningRate);
@@ -139,11 +141,18 @@ async function takeStep(run: Run): Promise<void> {
   reportProgress(run);
 }
 
+export interface AccumulateOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly chance?: RandomStream;
+}
+
 /**
  * Runs a step's micro-batches and sums their gradients into `sums`. Each loss is a sum scaled by 1 / (labelled things in
- * the whole step), so that the result is that of one large batch whatever the split. Gives the step's mean loss.
+ * the whole step), so that the result is that of one large batch whatever the split. What drops out in each is drawn from `chance`.
+ * Gives the step's mean loss.
  */
-export async function accumulate(program: TrainingProgram, batches: readonly MicroBatch[], sums: readonly Float32Array[], signal?: AbortSignal): Promise<number> {
+export async function accumulate(program: TrainingProgram, batches: readonly MicroBatch[], sums: readonly Float32Array[], options: AccumulateOptions = {}): Promise<number> {
+  const { signal, chance = randomStream(0, "dropout") } = options;
   const labelled = batches.filter(({ count }) => count > 0);
   const total = labelled.reduce((sum, { count }) => sum + count, 0);
   if (total === 0) throw new ModlinguaError("data", "a batch holds nothing with a label, so it has no loss", { remedy: "check that the examples are not empty" });
@@ -151,7 +160,8 @@ export async function accumulate(program: TrainingProgram, batches: readonly Mic
   for (const sum of sums) sum.fill(0);
   let mean = 0;
   for (const { feeds } of labelled) {
-    const { loss, gradients } = await program.run({ ...feeds, lossScale }, signal === undefined ? {} : { signal });
+    const dropoutSeed = int64([], [chance.integer(2 ** 31 - 1)]);
+    const { loss, gradients } = await program.run({ ...feeds, lossScale, dropoutSeed }, signal === undefined ? {} : { signal });
     mean += loss;
     addInto(sums, gradients.map(({ data }) => data));
   }

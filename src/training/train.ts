@@ -45,7 +45,7 @@ export async function train(model: AdaptedModel, options: TrainOptions): Promise
   const program = await model.training(trainHead && !names.includes(head.name) ? [...names, head.name] : names);
   const source = labelledSource(head, prepared, { batchSize, tokenBudget, seed });
   return runTraining({
-    ...loop, task: `train ${names.join(", ")}`, program, source, steps: stepsOf(epochs, steps, source.stepsPerEpoch!), goal: "highest",
+    ...loop, task: `train ${names.join(", ")}`, program, source, seed, steps: stepsOf(epochs, steps, source.stepsPerEpoch!), goal: "highest",
     config: {
       seed, batchSize, tokenBudget, metric: { name: choice.metric.name, ...choice.options }, data: fingerprint(prepared), devData: held && fingerprint(held),
       base: model.backbone.fingerprint, composition: model.composition,

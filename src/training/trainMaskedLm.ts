@@ -35,7 +35,7 @@ export async function trainMaskedLanguageModel(model: AdaptedModel, options: Mas
   const program = await model.training(train);
   const source = textSource({ text, tokenizer, seed, batchSize, tokenBudget, ...masking, ...(shuffleBuffer === undefined ? {} : { shuffleBuffer }) });
   return runTraining({
-    ...loop, task: `train ${train.join(", ")}`, program, source, goal: "lowest",
+    ...loop, task: `train ${train.join(", ")}`, program, source, seed, goal: "lowest",
     config: { seed, batchSize, tokenBudget, ...masking, shuffleBuffer, text: textFilesOf(text).map(describeFile), heldOut, base: model.backbone.fingerprint, composition: model.composition },
     ...(held === undefined ? {} : {
       evaluate: async (signal) => {

@@ -28,7 +28,7 @@ it("a configuration is completed with its preset, then with the method's default
 it("unknown methods, presets and keys are refused with what exists", () => {
   refuses({ method: "botleneck" }, /unknown adapter method "botleneck"; known: bottleneck, lora — did you mean "bottleneck"\?/);
   refuses({ method: "bottleneck", preset: "pfeifer" }, /unknown preset of the method bottleneck "pfeifer"; known: .* did you mean "pfeiffer"\?/);
-  refuses({ method: "lora", r: 8 }, /unknown key of the method lora "r"; known: alpha, gating, init, leaveOut, rank, targets/);
+  refuses({ method: "lora", r: 8 }, /unknown key of the method lora "r"; known: alpha, dropout, gating, init, leaveOut, rank, targets/);
 });
 
 it("values that mean nothing are refused with key, value and what was expected", () => {
@@ -42,6 +42,9 @@ it("values that mean nothing are refused with key, value and what was expected",
   refuses({ method: "bottleneck", invertible: "realnvp" }, /invertible must be one of none, nice, glow/);
   refuses({ method: "bottleneck", init: "xavier" }, /init must be one of bert, mamAdapter, houlsby/);
   refuses({ method: "lora", rank: 1.5 }, /rank must be a positive whole number, got 1\.5/);
+  refuses({ method: "bottleneck", dropout: 1 }, /dropout must be a number from 0 to below 1, got 1/);
+  refuses({ method: "bottleneck", preset: "parallel", stochasticDepth: 0.1 }, /stochasticDepth must be 0 where parallel is true, got 0\.1/);
+  refuses({ method: "lora", dropout: -0.1 }, /dropout must be a number from 0 to below 1, got -0\.1/);
   refuses({ method: "lora", targets: [] }, /targets must be at least one projection/);
 });
 

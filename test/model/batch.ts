@@ -17,7 +17,7 @@ export function tinyFeeds({ config, graph }: Backbone): Record<string, Tensor> {
 /** What a tagging head of five labels needs to be trained on those sentences. */
 export function tinyTargets(): Record<string, Tensor> {
   const rows = [1, 2, 3, 4, 5, 8, 9];
-  return { rows: int64([7], rows), labels: int64([7], [3, 0, 4, 1, 2, 2, 1]), lossScale: float32([], [1 / 7]) };
+  return { rows: int64([7], rows), labels: int64([7], [3, 0, 4, 1, 2, 2, 1]), lossScale: float32([], [1 / 7]), dropoutSeed: int64([], [1]) };
 }
 
 /** Gives every parameter a number of its own, so that nothing is hidden by a zero at the start. */

@@ -72,8 +72,8 @@ export function labelledTexts(count: number, seed: number): LabelledText[] {
   });
 }
 
-export function taggingModel(backbone: Backbone): AdaptedModel<"tagging"> {
-  return assemble(backbone, { adapters: [createAdapter("task", { method: "bottleneck", reductionFactor: 2 })], composition: stack(["task"]), head: createHead("tagging", { labels: tags }) });
+export function taggingModel(backbone: Backbone, dropout = 0): AdaptedModel<"tagging"> {
+  return assemble(backbone, { adapters: [createAdapter("task", { method: "bottleneck", reductionFactor: 2, dropout })], composition: stack(["task"]), head: createHead("tagging", { labels: tags }) });
 }
 
 /** All trained numbers as text, for comparisons to the bit. */

@@ -28,12 +28,12 @@ test("a task adapter and its head learn to tag, and the best dev score is the on
   assert.equal(report.best!.score, (await evaluate(model, dev, { metric: "accuracy" })).score);
 });
 
-test("the same seed gives the same bytes; an interrupted and resumed run too", async (t) => {
+for (const dropout of [0, 0.3]) test(`the same seed gives the same bytes; an interrupted and resumed run too (dropout ${dropout})`, async (t) => {
   const folder = tinyFolder(t);
   const data = taggedSentences(60, 1);
   const dev = taggedSentences(20, 2);
   const run = async (extra: object, onStep: (done: number) => void = () => undefined): Promise<{ stopped: string; bytes: string }> => {
-    const model = taggingModel(openTiny(folder));
+    const model = taggingModel(openTiny(folder), dropout);
     try {
       const { stopped } = await train(model, { ...options, data, dev, evaluateEvery: 5, ...extra, onProgress: ({ done }) => onStep(done) });
       return { stopped, bytes: bytesOf(model, "task", "tagging") };

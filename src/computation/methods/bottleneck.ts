@@ -30,6 +30,10 @@ export interface BottleneckConfig {
   readonly residualBeforeNorm: boolean | "postAdd";
   /** Add it back before `normAfter` instead of after. */
   readonly adapterResidualBeforeNorm: boolean;
+  /** Share of the scaled result's numbers that a training step leaves out. */
+  readonly dropout: number;
+  /** Share of the sequences for which a training step leaves the bottleneck's result out (Huang et al. 2016). */
+  readonly stochasticDepth: number;
   readonly init: "bert" | "mamAdapter" | "houlsby";
   /** Layers without a bottleneck. */
   readonly leaveOut: readonly number[];
@@ -46,7 +50,7 @@ export const bottleneck: Method<BottleneckConfig> = {
   about: "bottleneck adapters in every layout (Houlsby et al. 2019, Pfeiffer et al. 2020, He et al. 2022)",
   defaults: {
     places: ["ffnOutput"], reductionFactor: 16, nonLinearity: "relu", originalNormBefore: true, originalNormAfter: true, normBefore: false, normAfter: false,
-    parallel: false, scaling: 1, gating: false, residualBeforeNorm: true, adapterResidualBeforeNorm: false, init: "bert", leaveOut: [],
+    parallel: false, scaling: 1, gating: false, residualBeforeNorm: true, adapterResidualBeforeNorm: false, dropout: 0, stochasticDepth: 0, init: "bert", leaveOut: [],
     invertible: "none", invertibleReductionFactor: 2,
   },
   presets: {
@@ -55,7 +59,7 @@ export const bottleneck: Method<BottleneckConfig> = {
     houlsby: { places: ["attentionOutput", "ffnOutput"], nonLinearity: "swish", originalNormBefore: false },
     parallel: { parallel: true, reductionFactor: 2, scaling: 4, originalNormBefore: false, init: "mamAdapter" },
     scaledParallel: { parallel: true, reductionFactor: 2, scaling: "learned", originalNormBefore: false, init: "mamAdapter" },
-    adapterPlus: { reductionFactor: 96, nonLinearity: "gelu", residualBeforeNorm: false, originalNormAfter: false, scaling: "channel", init: "houlsby" },
+    adapterPlus: { reductionFactor: 96, nonLinearity: "gelu", residualBeforeNorm: false, originalNormAfter: false, scaling: "channel", stochasticDepth: 0.1, init: "houlsby" },
   },
   check,
   at: ({ places, invertible }) => ({ residual: places, ...(invertible === "none" ? {} : { embedding: ["embedding"] }) }),
@@ -72,7 +76,8 @@ export const bottleneck: Method<BottleneckConfig> = {
 function contribute(b: GraphBuilder, state: ResidualState, scope: ParameterScope, config: BottleneckConfig, width: number): ResidualContribution {
   const { input, added } = readStream(b, state, config);
   const normed = config.normBefore ? newNorm(b, scope.within("normBefore"), input) : input;
-  const delta = scaled(b, bottleneckOf(b, scope, config, normed, width), scope, config);
+  const result = scope.dropout(b, bottleneckOf(b, scope, config, normed, width), config.stochasticDepth, "sequences");
+  const delta = scope.dropout(b, scaled(b, result, scope, config), config.dropout, "numbers");
   const gated = config.gating ? b.mul(delta, gate(b, scope.within("gate"), input, config)) : delta;
   return { output: withResidual(b, gated, added, scope, config), delta, input, added, closes: config.originalNormAfter };
 }
@@ -143,6 +148,8 @@ function check(config: BottleneckConfig, { layers }: EncoderConfig): void {
     if (!(factorOf(config, layer) > 0)) throw badValue("bottleneck", "reductionFactor", config.reductionFactor, "a positive number, or a map of them by layer");
   }
   if (config.places.length === 0 || config.places.some((place) => !["attentionOutput", "ffnOutput"].includes(place))) throw badValue("bottleneck", "places", config.places, "at least one of attentionOutput, ffnOutput");
+  for (const key of ["dropout", "stochasticDepth"] as const) if (!(config[key] >= 0 && config[key] < 1)) throw badValue("bottleneck", key, config[key], "a number from 0 to below 1");
+  if (config.parallel && config.stochasticDepth > 0) throw badValue("bottleneck", "stochasticDepth", config.stochasticDepth, "0 where parallel is true");
   if (!(config.init in starts)) throw badValue("bottleneck", "init", config.init, `one of ${Object.keys(starts).join(", ")}`);
   if (typeof config.scaling === "number" ? !Number.isFinite(config.scaling) : !["learned", "channel"].includes(config.scaling)) {
     throw badValue("bottleneck", "scaling", config.scaling, 'a number, "learned" or "channel"');

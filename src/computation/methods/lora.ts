@@ -13,6 +13,8 @@ export interface LoraConfig {
   readonly targets: readonly string[];
   /** Scale by a learned gate a sequence instead of alpha ÷ rank. */
   readonly gating: boolean;
+  /** Share of the input's numbers that a training step leaves out, for the difference only. */
+  readonly dropout: number;
   readonly init: "lora" | "bert";
   readonly leaveOut: readonly number[];
 }
@@ -20,7 +22,7 @@ export interface LoraConfig {
 /** Low-rank differences, Hu et al. 2022, equation 3: y = xW + (alpha ÷ rank) · xAB, with A [in, rank] and B [rank, out]. */
 export const lora: Method<LoraConfig> = {
   about: "low-rank differences of projections (Hu et al. 2022)",
-  defaults: { rank: 8, alpha: 8, targets: ["query", "value"], gating: false, init: "lora", leaveOut: [] },
+  defaults: { rank: 8, alpha: 8, targets: ["query", "value"], gating: false, dropout: 0, init: "lora", leaveOut: [] },
   presets: { lora: {} },
   check,
   at: ({ targets }) => ({ linear: targets }),
@@ -29,11 +31,26 @@ export const lora: Method<LoraConfig> = {
     linear(b, { input, inWidth, outWidth }, scope, config) {
       const a = scope.parameter("A", [inWidth, config.rank], starts[config.init].a);
       const c = scope.parameter("B", [config.rank, outWidth], starts[config.init].b);
-      const delta = fromRows(b, affine(b, affine(b, toRows(b, input), a), c), input);
+      const seen = scope.dropout(b, input, config.dropout, "numbers");
+      const delta = fromRows(b, affine(b, affine(b, toRows(b, seen), a), c), input);
       return { delta: config.gating ? b.mul(delta, gate(b, scope.within("gate"), input, inWidth)) : b.mul(delta, config.alpha / config.rank) };
     },
   },
+  weightChange: ({ rank, alpha, gating }, { inWidth, outWidth }, parameter) =>
+    (gating ? undefined : scaledProduct(parameter("A").data, parameter("B").data, [inWidth, rank, outWidth], alpha / rank)),
 };
+
+/** scale · A B for A [rows, inner] and B [inner, columns]. */
+function scaledProduct(a: Float32Array, b: Float32Array, [rows, inner, columns]: readonly [number, number, number], scale: number): Float32Array {
+  const product = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    for (let k = 0; k < inner; k++) {
+      const factor = scale * a[row * inner + k]!;
+      for (let column = 0; column < columns; column++) product[row * columns + column]! += factor * b[k * columns + column]!;
+    }
+  }
+  return product;
+}
 
 const starts: Readonly<Record<LoraConfig["init"], { a: Initializer; b: Initializer }>> = {
   lora: { a: kaimingUniform, b: zeros },
@@ -45,9 +62,10 @@ function gate(b: GraphBuilder, scope: ParameterScope, input: Value, width: numbe
   return b.mean(fromRows(b, b.sigmoid(logits), input), [1], true);
 }
 
-function check({ rank, alpha, init, targets, leaveOut }: LoraConfig, { family, layers }: EncoderConfig): void {
+function check({ rank, alpha, dropout, init, targets, leaveOut }: LoraConfig, { family, layers }: EncoderConfig): void {
   if (!Number.isInteger(rank) || rank < 1) throw badValue("lora", "rank", rank, "a positive whole number");
   if (!(alpha > 0)) throw badValue("lora", "alpha", alpha, "a positive number");
+  if (!(dropout >= 0 && dropout < 1)) throw badValue("lora", "dropout", dropout, "a number from 0 to below 1");
   if (!(init in starts)) throw badValue("lora", "init", init, `one of ${Object.keys(starts).join(", ")}`);
   if (targets.length === 0) throw badValue("lora", "targets", targets, "at least one projection");
   const { linears } = familyOf(family);
