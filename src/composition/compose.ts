@@ -71,6 +71,7 @@ export function fusionName(tree: Exclude<Tree, { leaf: string }>): string {
 export function copiesOf(tree: Tree | undefined): number {
   if (tree === undefined || "leaf" in tree) return 1;
   const nested = Math.max(...tree.children.map(copiesOf));
+  if (tree.block === "batchSplit" && nested > 1) throw new ModlinguaError("config", "a parallel block cannot stand inside a batchSplit: its copies are of the whole batch", { remedy: "put the batchSplit inside the parallel block" });
   if (tree.block !== "parallel") return nested;
   if (nested > 1) throw new ModlinguaError("config", "a parallel block cannot stand inside another one");
   return tree.children.length;

@@ -13,6 +13,7 @@ export interface RunOptions {
 /** Runs a model over encoded inputs, those of equal length together, and gives the head's predictions in the order of the inputs. */
 export async function runBatches(model: AdaptedModel, tokenizer: Tokenizer, encoded: readonly Encoded[], task: string, { tokenBudget = 2048, signal, onProgress }: RunOptions): Promise<unknown[]> {
   if (model.head === undefined) throw new ModlinguaError("config", "a model without a head predicts nothing", { remedy: "assemble it with a head" });
+  if (model.copies > 1) throw new ModlinguaError("config", `${model.composition} gives ${model.copies} predictions for each input`, { remedy: "take the children of the parallel block one by one, each in a composition of its own" });
   const { config } = model.head;
   const head = taskOf(model.head.task);
   const predictions = new Array<unknown>(encoded.length);

@@ -1,8 +1,8 @@
-import type { Backbone, Bijection, Site } from "../backbone/index.js";
+import type { Backbone, Site } from "../backbone/index.js";
 import { ModlinguaError } from "../base/index.js";
 import { copiesOf, lower } from "../composition/index.js";
 import { type DropoutUnit, type Initializer, type ParameterScope, dropout } from "../computation/index.js";
-import { taskOf } from "../heads/index.js";
+import { type HeadContext, taskOf } from "../heads/index.js";
 import { Graph, GraphBuilder, type Value } from "../onnx/index.js";
 import type { Structure } from "./structure.js";
 
@@ -38,7 +38,8 @@ export function build(backbone: Backbone, structure: Structure, purpose: Purpose
   const b = new GraphBuilder(graph);
   const parameters = new ScopeOfInputs(b, purpose);
   const copies = copiesOf(structure.tree);
-  if (copies > 1) replicateInputs(b, copies);
+  const given = graph.inputs.find(({ name }) => name === "attention_mask");
+  const attentionMask = copies > 1 && given !== undefined ? replicateInputs(b, copies).get(given) : given;
   const exposed: Record<string, Value> = {};
   const invert = lower(b, backbone.sites, structure.tree, {
     config: (slot) => structure.slots.find((entry) => entry.slot === slot)!.config!,
@@ -46,32 +47,37 @@ export function build(backbone: Backbone, structure: Structure, purpose: Purpose
     expose: (name, value) => void (exposed[name] = value),
   });
   const hidden = graph.outputs[0]!;
-  const outputs = structure.head === undefined ? { last_hidden_state: hidden } : headOutputs(b, backbone, structure.head, purpose, hidden, invert, parameters);
+  const outputs = structure.head === undefined ? { last_hidden_state: hidden } : headOutputs(b, backbone, structure.head, purpose, { hidden, invert, attentionMask: attentionMask ?? refuseWithoutMask(backbone) }, parameters);
   graph.outputs.length = 0;
   const all = purpose === "predict" ? { ...outputs, ...exposed } : outputs;
   for (const value of Object.values(all)) graph.outputs.push(value);
   return { graph, builder: b, bindings: parameters.bindings, outputs: all };
 }
 
-function headOutputs(b: GraphBuilder, backbone: Backbone, head: NonNullable<Structure["head"]>, purpose: Purpose, hidden: Value, invert: Bijection, parameters: ScopeOfInputs): Record<string, Value> {
+/** What the encoder gives to a head; under `parallel`, of all copies. */
+type Encoded = Pick<HeadContext, "hidden" | "invert" | "attentionMask">;
+
+function headOutputs(b: GraphBuilder, backbone: Backbone, head: NonNullable<Structure["head"]>, purpose: Purpose, encoded: Encoded, parameters: ScopeOfInputs): Record<string, Value> {
   const task = taskOf(head.task);
   const inner = b.within("head");
   const context = {
-    hidden, width: backbone.config.hidden, invert, wordEmbeddings: b.graph.value(backbone.wordEmbeddings),
-    attentionMask: b.graph.inputs.find(({ name }) => name === "attention_mask")!, scope: parameters.of(headSlot),
+    ...encoded, width: backbone.config.hidden, wordEmbeddings: b.graph.value(backbone.wordEmbeddings), scope: parameters.of(headSlot),
   };
   if (purpose === "predict") return { logits: task.logits(inner, context, head.config) };
   return { loss: inner.mul(task.loss(inner, context, head.config), b.input("lossScale", "float32", [])) };
 }
 
-/** One copy of every input a child of `parallel`, so that each child sees its own. */
-function replicateInputs(b: GraphBuilder, copies: number): void {
-  for (const input of [...b.graph.inputs]) {
-    const uses = [...input.uses];
-    if (uses.length === 0) continue;
+function refuseWithoutMask({ name }: Backbone): never {
+  throw new ModlinguaError("backbone", `${name} has no input attention_mask, so padding would count as text`, { remedy: "export it with attention_mask among its inputs" });
+}
+
+/** One copy of every input a child of `parallel`, so that each child sees its own. Gives what stands for each input. */
+function replicateInputs(b: GraphBuilder, copies: number): ReadonlyMap<Value, Value> {
+  return new Map([...b.graph.inputs].map((input) => {
     const copied = b.concat(Array.from({ length: copies }, () => input), 0);
     b.graph.replaceUses(input, copied, new Set([copied.producer!]));
-  }
+    return [input, copied];
+  }));
 }
 
 /** The full name of a module's parameter at a site, `layer.3.ffnOutput.down.weight`; its own name where the site is none of a layer. */

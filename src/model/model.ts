@@ -1,6 +1,6 @@
 import type { Backbone } from "../backbone/index.js";
 import { type FloatTensor, ModlinguaError, type Tensor, unknownName } from "../base/index.js";
-import { type Part, type Tree, checkSizes, modulesOf, parseComposition, printComposition } from "../composition/index.js";
+import { type Part, type Tree, checkSizes, copiesOf, modulesOf, parseComposition, printComposition } from "../composition/index.js";
 import { type Adapter, type FullConfig, ParameterTable, checkBase, methodOf } from "../computation/index.js";
 import { type Head, type TaskName, taskOf } from "../heads/index.js";
 import type { SessionOptions } from "../runtime/index.js";
@@ -93,6 +93,11 @@ export class AdaptedModel<T extends TaskName = TaskName> {
     return modulesOf(this.tree);
   }
 
+  /** How many results the model gives for each input, one copy after the other: the children of a `parallel` block, else 1. */
+  get copies(): number {
+    return copiesOf(this.tree);
+  }
+
   /** An adapter, a fusion or the head by its name. */
   module(name: string): Holder {
     const holder = this.head?.name === name ? this.head : this.holders.get(name);
@@ -143,6 +148,7 @@ export class AdaptedModel<T extends TaskName = TaskName> {
   /** Opens the training step for some modules (the head's name included where it is trained); everything else is frozen. */
   async training(trained: readonly string[]): Promise<TrainingProgram> {
     if (this.head === undefined) throw new ModlinguaError("training", "a model without a head has no loss", { remedy: "assemble it with a head" });
+    if (this.copies > 1) throw new ModlinguaError("training", `${this.composition} has ${this.copies} results for each input, so no one loss`, { remedy: "train the children of the parallel block one by one, each in a composition of its own" });
     if (trained.length === 0) throw new ModlinguaError("training", "no module was named to be trained", { remedy: `name some of ${[...this.modules, this.head.name].join(", ")}` });
     const slotNames = trained.map((name) => this.slotOf(name));
     const { program, slots } = await this.program("train", slotNames);

@@ -32,10 +32,15 @@ export class ProgramCache {
   get(structure: Structure, purpose: Purpose, trained: readonly string[] = []): Promise<Program> {
     const key = signatureOf(structure, `${purpose}(${trained.join()})`);
     const known = this.programs.get(key);
-    if (known !== undefined) return known;
-    const made = openProgram(this.backbone, structure, purpose, trained, this.options);
+    const open = (): Promise<Program> => this.keep(key, openProgram(this.backbone, structure, purpose, trained, this.options));
+    if (known === undefined) return open();
+    // where the runtime's thread has died, the first who asks opens the program again
+    return known.then((program) => (program.session.isOpen ? program : this.programs.get(key) === known ? open() : this.get(structure, purpose, trained)));
+  }
+
+  private keep(key: string, made: Promise<Program>): Promise<Program> {
     this.programs.set(key, made);
-    made.catch(() => this.programs.delete(key));
+    made.catch(() => this.programs.get(key) === made && this.programs.delete(key));
     return made;
   }
 
@@ -73,11 +78,16 @@ async function openProgram(backbone: Backbone, structure: Structure, purpose: Pu
   };
 }
 
-/** Gives every parameter that a module lacks its start, drawn from the module's seed, its name and the parameter's; refuses shapes that do not fit. */
+/**
+ * Gives a fresh module its parameters, drawn from the module's seed, its name and the parameter's. Refuses shapes that do not fit, and an adapter or head
+ * that has some of its parameters only: the others would be random beside trained ones. (A fusion grows with the layers it is used in.)
+ */
 export function materialise(holder: Holder, bindings: readonly Binding[], what: string): void {
+  const isWhole = "config" in holder && holder.parameters.names.length > 0;
   for (const { name, dims, init } of bindings) {
     const present = holder.parameters.get(name);
     if (present === undefined) {
+      if (isWhole) throw new ModlinguaError("config", `${what} ${JSON.stringify(holder.name)} has no ${name}, though it has others`, { remedy: "load the whole module, or create it anew" });
       const fresh = float32(dims);
       init(randomStream(holder.seed, holder.name, name), fresh.data, dims);
       holder.parameters.set(name, fresh);

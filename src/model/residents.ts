@@ -1,5 +1,5 @@
 import type { ParameterTable } from "../computation/index.js";
-import { type ResidentTensor, dropTensors, placeTensors } from "../runtime/index.js";
+import { type ResidentTensor, dropTensors, isPlaced, placeTensors } from "../runtime/index.js";
 import type { Binding } from "./build.js";
 import type { Holder } from "./structure.js";
 
@@ -21,7 +21,7 @@ export function residentOf(bindings: readonly Binding[], slots: ReadonlyMap<stri
 
 function place(table: ParameterTable): string {
   const known = placed.get(table);
-  if (known?.version === table.version) return known.key;
+  if (known?.version === table.version && isPlaced(known.key)) return known.key;
   const entry = known ?? { key: `parameters ${++counter}`, version: -1 };
   placeTensors(entry.key, Object.fromEntries(table.entries()));
   if (known === undefined) {

@@ -24,6 +24,11 @@ export function placeTensors(key: string, tensors: Readonly<Record<string, Tenso
   host.ask({ kind: "place", table: key, tensors: copies }, transferable(copies)).catch(stoppedLater);
 }
 
+/** Whether a table lies in the thread; a thread that died took its tables with it. */
+export function isPlaced(key: string): boolean {
+  return tablesOf(sharedHost()).has(key);
+}
+
 /** Frees a table; nothing happens where there is none of that key. */
 export function dropTensors(key: string): void {
   const host = sharedHost();

@@ -57,6 +57,8 @@ export interface Session {
   /** Element types and shapes of the inputs, as the model declares them. */
   readonly inputDescriptions: readonly ValueDescription[];
   readonly outputDescriptions: readonly ValueDescription[];
+  /** False once it was closed, or the thread that runs models has died: then it must be opened again. */
+  readonly isOpen: boolean;
   /** Throws "graph" for inputs that are missing, unknown or of the wrong type or shape, and where the model fails on them. */
   run(feeds: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>>;
   /** Frees the model once its pending runs are done. */
@@ -105,6 +107,10 @@ class WorkerSession implements Session {
     this.inputs = inputs.map((input) => input.name);
     this.outputs = outputs.map((output) => output.name);
     this.inputByName = new Map(inputs.map((input) => [input.name, input]));
+  }
+
+  get isOpen(): boolean {
+    return !this.closed && this.host.stopped === undefined;
   }
 
   async run(feeds: Readonly<Record<string, Tensor>>, { outputs = this.outputs, resident = {}, signal, transfer = false }: RunOptions = {}): Promise<Record<string, Tensor>> {

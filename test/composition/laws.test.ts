@@ -192,6 +192,7 @@ describe("refusals", () => {
   it("splits that do not fit the children", () => refuses(split(["a", "b"], { splits: [1, 2, 3] }), /split: needs 2 positive lengths/));
   it("batch sizes that are missing", () => refuses(batchSplit(["a", "b"]), /batchSplit: needs 2 sizes/));
   it("a parallel inside a parallel", () => refuses(parallel(["a", parallel(["b", "c"])]), /a parallel block cannot stand inside another one/));
+  it("a parallel inside a batchSplit", () => refuses(batchSplit([parallel(["a", "b"]), "c"], { batchSizes: [1, 1] }), /a parallel block cannot stand inside a batchSplit.* — put the batchSplit inside/));
   it("fusion over LoRA says which operation is missing where", () => refuses(fuse(["a", "b"]), /cannot act at linear sites: it needs attend, which they do not have — use stack there/, configs["lora"]!));
   it("an average of invertible adapters says so", () => refuses(average(["a", "b"]), /cannot act at embedding sites: it needs weightedSum/, configs["madxLanguage"]!));
   it("layouts that end the sub-block beside ones that do not", async () => {

@@ -1,10 +1,11 @@
-import { int64 } from "../../base/index.js";
+import { ModlinguaError, int64 } from "../../base/index.js";
 import { activate, toRows, ones, zeros } from "../../computation/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
 import { project } from "../dense.js";
 import type { HeadContext, HeadTask } from "../head.js";
 
 export interface MaskedLmConfig {
+  /** Pieces in the vocabulary, by which a head for another one is refused; 0 (the default) takes what the backbone has. */
   readonly vocabulary: number;
   readonly activation: string;
   readonly epsilon: number;
@@ -33,14 +34,14 @@ export const maskedLm: HeadTask<MaskedLmConfig, MaskedTarget, readonly number[]>
   defaults: { vocabulary: 0, activation: "gelu", epsilon: 1e-12, candidates: false },
   check: () => undefined,
   logits(b, context, config) {
-    return b.gemm(transformed(b, context, config), context.wordEmbeddings, bias(context), { transB: 1 });
+    return b.gemm(transformed(b, context, config), context.wordEmbeddings, bias(context, config), { transB: 1 });
   },
   loss(b, context, config) {
     const words = transformed(b, context, config);
     const labels = b.input("labels", "int64", ["masked"]);
     const chosen = config.candidates ? b.input("candidates", "int64", ["candidates"]) : undefined;
     const table = chosen === undefined ? context.wordEmbeddings : b.gather(context.wordEmbeddings, chosen);
-    const offset = chosen === undefined ? bias(context) : b.gather(bias(context), chosen);
+    const offset = chosen === undefined ? bias(context, config) : b.gather(bias(context, config), chosen);
     const logits = b.gemm(words, table, offset, { transB: 1 });
     // log Σ exp − the label's own logit, which is a product with one row: its gradient never needs a one-hot matrix as large as the logits
     const own = b.add(b.sum(b.mul(words, b.gather(table, labels)), [-1]), b.gather(offset, labels));
@@ -62,7 +63,8 @@ export const maskedLm: HeadTask<MaskedLmConfig, MaskedTarget, readonly number[]>
       count: rows.length,
     };
   },
-  decode(logits, { encoded }, { vocabulary }) {
+  decode(logits, { encoded }) {
+    const vocabulary = logits.dims[1]!;
     let row = 0;
     return encoded.map(({ ids }) => ids.map(() => bestOf(logits.data as Float32Array, vocabulary * row++, vocabulary)));
   },
@@ -76,8 +78,10 @@ function transformed(b: GraphBuilder, { hidden, width, scope, invert }: HeadCont
   return invert(b, b.layerNorm(dense, norm.parameter("weight", [width], ones), norm.parameter("bias", [width], zeros), config.epsilon));
 }
 
-function bias({ scope, wordEmbeddings }: HeadContext): Value {
-  return scope.within("decoder").parameter("bias", [wordEmbeddings.shape![0] as number], zeros);
+function bias({ scope, wordEmbeddings }: HeadContext, { vocabulary }: MaskedLmConfig): Value {
+  const pieces = wordEmbeddings.shape![0] as number;
+  if (vocabulary !== 0 && vocabulary !== pieces) throw new ModlinguaError("config", `is made for a vocabulary of ${vocabulary} pieces, the backbone has ${pieces}`, { place: "head maskedLm", remedy: "load a head made for this backbone" });
+  return scope.within("decoder").parameter("bias", [pieces], zeros);
 }
 
 function bestOf(logits: Float32Array, start: number, count: number): number {
