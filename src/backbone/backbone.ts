@@ -12,6 +12,11 @@ export interface Backbone {
   readonly sites: readonly Site[];
   /** Name of the word embedding matrix, [vocabulary, width]. */
   readonly wordEmbeddings: string;
-  /** The model file's size and a hash over samples of it: which weights these are. */
+  /** Sizes of the files with the weights and a hash over samples of them: which weights these are. */
   readonly fingerprint: string;
+  /**
+   * The mean scale of each pretrained norm, ascending: which pre-training the weights come from. It stays (nearly) the same under
+   * quantisation, another export or a cut vocabulary, and no two pre-trainings share it.
+   */
+  readonly norms: readonly number[];
 }

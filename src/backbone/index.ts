@@ -5,6 +5,7 @@ import type { KindName } from "./site.js";
 export * from "./backbone.js";
 export * from "./family.js";
 export * from "./findSites.js";
+export * from "./norms.js";
 export * from "./kind.js";
 export * from "./site.js";
 export type { ResidualContribution, ResidualState } from "./kinds/residual.js";

@@ -1,4 +1,4 @@
-import type { EncoderConfig } from "../backbone/index.js";
+import { type Backbone, areAlike } from "../backbone/index.js";
 import { ModlinguaError } from "../base/index.js";
 import { type FullConfig, type ModuleConfig, completeConfig } from "./method.js";
 import { ParameterTable } from "./parameters.js";
@@ -9,6 +9,8 @@ export interface Base {
   readonly modelType: string;
   readonly layers: number;
   readonly hidden: number;
+  /** The backbone's `norms`; files written before this was kept have none. */
+  readonly norms?: readonly number[];
 }
 
 /** An adapter: a name, a configuration, parameters, and the backbone it belongs to once it has any. */
@@ -35,13 +37,19 @@ export function createAdapter(name: string, config: ModuleConfig = { method: "bo
   return { name, config: completeConfig(config), parameters: new ParameterTable(), seed, base: undefined, card: {} };
 }
 
-/** Refuses an adapter that was made for a backbone of another shape. */
-export function checkBase({ name, base }: Adapter, backboneName: string, config: EncoderConfig): void {
+/** What an adapter remembers of the backbone it was made for. */
+export function baseOf({ name, config: { modelType, layers, hidden }, norms }: Backbone): Base {
+  return { name, modelType, layers, hidden, norms };
+}
+
+/** Refuses an adapter that was made for a backbone of another shape or another pre-training. */
+export function checkBase({ name, base }: Adapter, { name: backboneName, config, norms }: Backbone): void {
   if (base === undefined) return;
   const differences = [
     base.hidden === config.hidden ? undefined : `hidden size ${base.hidden} against ${config.hidden}`,
     base.layers === config.layers ? undefined : `${base.layers} layers against ${config.layers}`,
     base.modelType === config.modelType ? undefined : `family ${base.modelType} against ${config.modelType}`,
+    base.norms === undefined || areAlike(base.norms, norms) ? undefined : "another pre-training (its norms differ)",
   ].filter((difference) => difference !== undefined);
   if (differences.length > 0) {
     throw new ModlinguaError("config", `the adapter ${JSON.stringify(name)} was made for ${base.name} and does not fit ${backboneName}: ${differences.join(", ")}`,

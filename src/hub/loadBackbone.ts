@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { type Backbone, findSites, readConfig } from "../backbone/index.js";
+import { type Backbone, findSites, normsOf, readConfig } from "../backbone/index.js";
 import { ModlinguaError } from "../base/index.js";
 import { readOnnxFile } from "../formats/index.js";
-import { canonicalise, graphFromModel } from "../onnx/index.js";
+import { type Graph, canonicalise, graphFromModel } from "../onnx/index.js";
 import { type ResolveOptions, resolveBackboneFolder } from "./resolveBackbone.js";
 
 /**
@@ -22,7 +22,7 @@ export function openBackbone(modelFile: string, configFile: string, name: string
   const config = readConfig(readJson(configFile), configFile);
   const graph = canonicalise(graphFromModel(readOnnxFile(modelFile)));
   const { sites, wordEmbeddings } = findSites(graph, config, modelFile);
-  return { name, folder: join(configFile, ".."), config, graph, sites, wordEmbeddings, fingerprint: fingerprintOf(modelFile) };
+  return { name, folder: join(configFile, ".."), config, graph, sites, wordEmbeddings, fingerprint: fingerprintOf(modelFile, graph), norms: normsOf(graph) };
 }
 
 function readJson(file: string): unknown {
@@ -39,8 +39,16 @@ function readJson(file: string): unknown {
   }
 }
 
+/** The model file, and those beside it that hold its weights. */
+function fingerprintOf(modelFile: string, graph: Graph): string {
+  const holding = graph.constants.flatMap(({ data }) => (data !== undefined && "external" in data ? [data.external.file] : []));
+  const beside = new Set([...new Set(holding)].map((file) => realpathSync(file)));
+  beside.delete(realpathSync(modelFile));
+  return [modelFile, ...[...beside].sort()].map(sampleOf).join("+");
+}
+
 /** Size and SHA-256 over 64 evenly spread windows of 16 KiB: enough to tell two sets of weights apart, in milliseconds. */
-function fingerprintOf(file: string): string {
+function sampleOf(file: string): string {
   const descriptor = openSync(file, "r");
   try {
     const { size } = fstatSync(descriptor);

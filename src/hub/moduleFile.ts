@@ -53,7 +53,7 @@ function describe(module: Saveable): Omit<Description, "checksum"> {
   return { ...common, kind: "fusion", card: module.card };
 }
 
-/** Loads an adapter from a file that `saveModule` wrote, from a folder with one, or by an embedded name such as "e5-small/sw". */
+/** Loads an adapter from a file that `saveModule` wrote, or by an embedded name such as "e5-small/sw". */
 export function loadAdapter(pathOrName: string): Adapter {
   const { description, parameters, file } = read(pathOrName, "adapter");
   const config = completeConfig(refuseMissing(description.config, file) as ModuleConfig) as FullConfig;

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
 import type { Backbone, LinearSite } from "../backbone/index.js";
-import { type FloatTensor, ModlinguaError, type Tensor, bytesOfTensor, fromHalf, sizeOf, tensor, tensorFromBytes, toHalf } from "../base/index.js";
+import { type FloatTensor, ModlinguaError, type Tensor, bytesOfTensor, tensor, toHalf } from "../base/index.js";
 import { type Adapter, actsAt, checkBase, methodOf } from "../computation/index.js";
-import type { ConstantData, Graph } from "../onnx/index.js";
+import { type Graph, floatsOf, readConstant } from "../onnx/index.js";
 import { parameterName } from "./build.js";
 
 /**
@@ -18,7 +17,7 @@ export function mergeAdapters(backbone: Backbone, adapters: readonly Adapter[]):
 }
 
 function mergeOne(backbone: Backbone, adapter: Adapter): Backbone {
-  checkBase(adapter, backbone.name, backbone.config);
+  checkBase(adapter, backbone);
   const { weightChange } = methodOf(adapter.config.method);
   if (weightChange === undefined) throw notMerged(adapter.name, `the method ${adapter.config.method} does not change weights, it computes beside them`, "keep it in the composition");
   const changeAt = (site: LinearSite): Float32Array => {
@@ -56,34 +55,14 @@ function changeWeight(graph: Graph, site: LinearSite, change: Float32Array): Lin
 }
 
 /** W + ΔW, as [out, in] where it is `transposed`. */
-function changedWeight({ dtype, data }: Tensor, { weight, transposed: was, inWidth, outWidth }: LinearSite, change: Float32Array, transposed: boolean): Tensor {
-  if (dtype !== "float32" && dtype !== "float16") throw new ModlinguaError("config", `holds ${dtype}; only float32 and float16 weights can take a change`, { place: weight, remedy: "merge into the unquantised model" });
-  const half = dtype === "float16";
-  const from = data as Float32Array | Uint16Array;
-  const to = half ? new Uint16Array(from.length) : new Float32Array(from.length);
+function changedWeight(old: Tensor, { weight, transposed: was, inWidth, outWidth }: LinearSite, change: Float32Array, transposed: boolean): Tensor {
+  const from = floatsOf(old);
+  if (from === undefined) throw new ModlinguaError("config", `holds ${old.dtype}; only float32 and float16 weights can take a change`, { place: weight, remedy: "merge into the unquantised model" });
+  const sum = new Float32Array(from.length);
   for (let i = 0; i < inWidth; i++) {
-    for (let o = 0; o < outWidth; o++) {
-      const old = from[was ? o * inWidth + i : i * outWidth + o]!;
-      const sum = (half ? fromHalf(old) : old) + change[i * outWidth + o]!;
-      to[transposed ? o * inWidth + i : i * outWidth + o] = half ? toHalf(sum) : sum;
-    }
+    for (let o = 0; o < outWidth; o++) sum[transposed ? o * inWidth + i : i * outWidth + o] = from[was ? o * inWidth + i : i * outWidth + o]! + change[i * outWidth + o]!;
   }
-  return tensor(dtype, transposed ? [outWidth, inWidth] : [inWidth, outWidth], to);
-}
-
-/** The tensor of a constant, read from its file where it lies in one. */
-function readConstant(constant: ConstantData): Tensor {
-  if ("inline" in constant) return constant.inline;
-  const { file, offset, length, dtype, dims } = constant.external;
-  const bytes = new Uint8Array(length);
-  const descriptor = openSync(file, "r");
-  try {
-    const read = readSync(descriptor, bytes, 0, length, offset);
-    if (read < length) throw new ModlinguaError("io", `ends within a weight of ${sizeOf(dims)} numbers`, { file, remedy: "fetch the model again" });
-  } finally {
-    closeSync(descriptor);
-  }
-  return tensorFromBytes(dtype, dims, bytes);
+  return tensor(old.dtype, transposed ? [outWidth, inWidth] : [inWidth, outWidth], old.dtype === "float16" ? Uint16Array.from(sum, toHalf) : sum);
 }
 
 /** Other weights, another fingerprint. */

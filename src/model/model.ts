@@ -1,7 +1,7 @@
 import type { Backbone } from "../backbone/index.js";
 import { type FloatTensor, ModlinguaError, type Tensor, unknownName } from "../base/index.js";
 import { type Part, type Tree, checkSizes, copiesOf, modulesOf, parseComposition, printComposition } from "../composition/index.js";
-import { type Adapter, type FullConfig, ParameterTable, checkBase, methodOf } from "../computation/index.js";
+import { type Adapter, type FullConfig, ParameterTable, baseOf, checkBase, methodOf } from "../computation/index.js";
 import { type Head, type TaskName, taskOf } from "../heads/index.js";
 import type { SessionOptions } from "../runtime/index.js";
 import { type Purpose, headSlot } from "./build.js";
@@ -77,10 +77,9 @@ export class AdaptedModel<T extends TaskName = TaskName> {
   private checkLeaf(name: string, holders: ReadonlyMap<string, Adapter | Fusion>): void {
     const adapter = holders.get(name);
     if (adapter === undefined || !("config" in adapter)) throw unknownName("config", "adapter", name, [...holders.keys()]);
-    checkBase(adapter, this.backbone.name, this.backbone.config);
+    checkBase(adapter, this.backbone);
     methodOf(adapter.config.method).check(adapter.config, this.backbone.config);
-    const { name: base, config: { modelType, layers, hidden } } = this.backbone;
-    adapter.base ??= { name: base, modelType, layers, hidden };
+    adapter.base ??= baseOf(this.backbone);
   }
 
   /** `stack(sw, ner)` */

@@ -8,3 +8,4 @@ export * from "./print.js";
 export * from "./pass.js";
 export * from "./canonicalise.js";
 export * from "./match.js";
+export * from "./constants.js";

@@ -48,6 +48,20 @@ it("an adapter that lacks some of its parameters is refused instead of filled up
   await broken.close();
 });
 
+it("an adapter of another pre-training is refused, whatever the backbone is called; rounded weights and another export pass", async () => {
+  const { norms } = backbone;
+  assert.equal(norms.length, 2 * backbone.config.layers + 1);
+  const adapter = createAdapter("a");
+  const use = (name: string, own: readonly number[]): unknown => assemble({ ...backbone, name, norms: own }, { adapters: [adapter], composition: "a" });
+  use("first", norms);
+  assert.deepEqual(adapter.base?.norms, norms);
+  use("rounded", norms.map((norm) => norm * 1.001));
+  use("with a head's norm", [...norms, 1]);
+  assert.throws(() => use("second", norms.map((norm) => norm * 1.1)), /"a" was made for first and does not fit second: another pre-training \(its norms differ\) — load first, or an adapter made for second/);
+  adapter.base = { name: "first", modelType: "bert", layers: 3, hidden: 24 };
+  use("second", norms.map((norm) => norm * 1.1));
+});
+
 it("a masked-LM head takes its vocabulary from the backbone, and refuses another", async () => {
   const given = assemble(backbone, { head: createHead("maskedLm", { vocabulary: 121 }) });
   await assert.rejects(() => given.prepare(), /head maskedLm: is made for a vocabulary of 121 pieces, the backbone has 120/);
