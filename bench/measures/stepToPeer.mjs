@@ -1,5 +1,5 @@
 import { alternate, own } from "../lib/alternate.mjs";
-import { feedsOf, openMadx, randomBatch, trainingStep } from "../lib/madx.mjs";
+import { openMadx, randomBatch, trainingStep } from "../lib/madx.mjs";
 import { peerExport, startPeer } from "../lib/peer.mjs";
 import { takePeerWeights } from "../lib/peerWeights.mjs";
 
@@ -15,11 +15,10 @@ export const measure = {
       takePeerWeights(folder, model);
       const batch = randomBatch(large.vocabulary, rows, length);
       await peer.ask("batch", batch);
-      const step = await trainingStep(model);
-      const { loss: feeds } = feedsOf(batch);
-      const first = { ours: await step(feeds), peer: (await peer.ask("step")).loss };
+      const step = await trainingStep(model, batch);
+      const first = { ours: await step(), peer: (await peer.ask("step")).loss };
       if (Math.abs(first.ours / first.peer - 1) > 1e-4) throw new Error(`the sides do not compute the same step: the loss is ${first.ours} and the peer's ${first.peer}`);
-      const result = await alternate(own(() => step(feeds)), peer.side("step"), rounds);
+      const result = await alternate(own(step), peer.side("step"), rounds);
       return [{ goal: 0.45, ...result, details: { ...result.details, loss: first, versions: peer.versions } }];
     } finally {
       await Promise.all([peer.close(), model.close()]);

@@ -2,6 +2,12 @@ import { randomStream } from "../base/index.js";
 import { lengthBatches } from "../data/index.js";
 import type { BatchSource, MicroBatch } from "./batchSource.js";
 
+/**
+ * Pieces that a micro-batch may have where nothing else is said. Memory of a step grows with it (about 1 MB a piece for a base
+ * encoder), time a piece does not change from 256 to 1024: `bench/README.md`.
+ */
+export const defaultTokenBudget = 512;
+
 export interface ExampleSourceOptions {
   /** Length of each example in pieces. */
   readonly lengths: readonly number[];

@@ -1,6 +1,6 @@
 export type { BatchSource, MicroBatch } from "./batchSource.js";
 export type { CheckpointOptions } from "./checkpoint.js";
-export { type ExampleSourceOptions, exampleSource } from "./exampleSource.js";
+export { type ExampleSourceOptions, defaultTokenBudget, exampleSource } from "./exampleSource.js";
 export { clipByGlobalNorm, globalNorm } from "./gradients.js";
 export { type LoopOptions, type TrainingJob, accumulate, loopDefaults, runTraining } from "./loop.js";
 export { type Optimizer, type OptimizerName, type OptimizerState, type Parameter, initialState, optimizerOf, optimizers } from "./optimizers.js";

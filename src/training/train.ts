@@ -5,7 +5,7 @@ import { type Examples, type MetricChoice, type PreparedExamples, chooseMetric, 
 import { type Head, taskOf } from "../heads/index.js";
 import type { AdaptedModel } from "../model/index.js";
 import type { BatchSource, MicroBatch } from "./batchSource.js";
-import { exampleSource } from "./exampleSource.js";
+import { defaultTokenBudget, exampleSource } from "./exampleSource.js";
 import { type LoopOptions, badOption, runTraining } from "./loop.js";
 import type { TrainingReport } from "./report.js";
 
@@ -24,7 +24,7 @@ export interface TrainOptions extends LoopOptions {
   readonly steps?: number;
   /** Examples an optimizer step, 16 by default. */
   readonly batchSize?: number;
-  /** Most pieces at once, 1024 by default; a step is split into such micro-batches, which changes nothing but memory and speed. */
+  /** Most pieces at once, `defaultTokenBudget` by default; a step is split into such micro-batches, which changes nothing but memory and speed. */
   readonly tokenBudget?: number;
   /** Longest input in pieces; by default what the encoder takes. */
   readonly maxLength?: number;
@@ -37,7 +37,7 @@ export interface TrainOptions extends LoopOptions {
  * @example await train(model, { train: ["ner"], data: await loadDataset("townhall", "en"), epochs: 5 })
  */
 export async function train(model: AdaptedModel, options: TrainOptions): Promise<TrainingReport> {
-  const { train: names, head: trainHead = true, data, dev, metric, epochs, steps, batchSize = 16, tokenBudget = 1024, maxLength, seed = 0, ...loop } = options;
+  const { train: names, head: trainHead = true, data, dev, metric, epochs, steps, batchSize = 16, tokenBudget = defaultTokenBudget, maxLength, seed = 0, ...loop } = options;
   const head = requireHead(model);
   const choice = chooseMetric(metric ?? defaultMetric(head));
   const prepared = await prepareExamples(model, data, "the training set", maxLength);
