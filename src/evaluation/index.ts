@@ -1,6 +1,6 @@
 export { type ClassScore, type Counts, missed, sumCounts } from "./counts.js";
 export { type EvaluateOptions, type Evaluation, type PreparedExamples, defaultMetric, evaluate, prepareExamples, scorePrepared } from "./evaluate.js";
-export { type Examples, type LabelledExample, examplesFor, targetOf } from "./examples.js";
+export { type Examples, type LabelledExample, examplesFor, goldOf, targetOf } from "./examples.js";
 export * from "./maskedText.js";
 export * from "./metric.js";
 export * from "./predict.js";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ModlinguaError } from "../base/index.js";
 import { padBatch, paddedLength } from "../data/index.js";
-import { type Examples, type MetricChoice, type PreparedExamples, chooseMetric, defaultMetric, prepareExamples, scorePrepared, targetOf } from "../evaluation/index.js";
+import { type Examples, type MetricChoice, type PreparedExamples, chooseMetric, defaultMetric, goldOf, prepareExamples, scorePrepared, targetOf } from "../evaluation/index.js";
 import { type Head, taskOf } from "../heads/index.js";
 import type { AdaptedModel } from "../model/index.js";
 import type { BatchSource, MicroBatch } from "./batchSource.js";
@@ -41,6 +41,7 @@ export async function train(model: AdaptedModel, options: TrainOptions): Promise
   const head = requireHead(model);
   const choice = chooseMetric(metric ?? defaultMetric(head));
   const prepared = await prepareExamples(model, data, "the training set", maxLength);
+  refuseOneClass(prepared);
   const held = dev === undefined ? undefined : await prepareExamples(model, dev, "the dev set", maxLength);
   const program = await model.training(trainHead && !names.includes(head.name) ? [...names, head.name] : names);
   const source = labelledSource(head, prepared, { batchSize, tokenBudget, seed });
@@ -57,6 +58,13 @@ export async function train(model: AdaptedModel, options: TrainOptions): Promise
       },
     }),
   });
+}
+
+/** A head that only ever sees one label learns to say it always, whatever the text. */
+function refuseOneClass({ examples }: PreparedExamples): void {
+  const [label, ...others] = new Set(examples.flatMap((example) => goldOf(example)));
+  if (others.length > 0 || label === undefined) return;
+  throw new ModlinguaError("data", `the training set has the label ${JSON.stringify(label)} only, so there is nothing to learn`, { remedy: "give examples of at least two labels" });
 }
 
 function requireHead({ head }: AdaptedModel): Head {

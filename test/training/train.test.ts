@@ -52,6 +52,14 @@ for (const dropout of [0, 0.3]) test(`the same seed gives the same bytes; an int
   await assert.rejects(run({ checkpoint, resume: true, data: taggedSentences(60, 9) }), /cannot go on with this checkpoint: data was/);
 });
 
+test("a training set with one label is refused", async (t) => {
+  const model = taggingModel(openTiny(tinyFolder(t)));
+  t.after(() => model.close());
+  const sentences = taggedSentences(4, 1);
+  const data = sentences.map((sentence) => ({ ...sentence, tags: sentence.tags.map(() => sentences[0]!.tags[0]!) }));
+  await assert.rejects(train(model, { ...options, data }), /the training set has the label ".*" only, so there is nothing to learn — give examples of at least two labels/);
+});
+
 test("one batch and its micro-batches give the same step", async (t) => {
   const folder = tinyFolder(t);
   const data = taggedSentences(16, 1);
