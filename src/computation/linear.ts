@@ -22,7 +22,8 @@ export function fromRows(b: GraphBuilder, rows: Value, like: Value): Value {
   return b.reshape(rows, fixed ?? b.concat([b.op("Shape", [like], { start: 0, end: rank - 1 }), b.ints([widthOf(rows)])], 0));
 }
 
-/** `rows · weight + bias` as one Gemm, weight [in, out]. */
+/** `rows · weight + bias`, weight [in, out]. The bias is no operand of the Gemm: onnxruntime spreads that one over the rows in one thread. */
 export function affine(b: GraphBuilder, rows: Value, weight: Value, bias?: Value): Value {
-  return b.gemm(rows, weight, bias);
+  const product = b.gemm(rows, weight);
+  return bias === undefined ? product : b.add(product, bias);
 }

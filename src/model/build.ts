@@ -4,6 +4,7 @@ import { copiesOf, lower } from "../composition/index.js";
 import { type DropoutUnit, type Initializer, type ParameterScope, dropout } from "../computation/index.js";
 import { type HeadContext, taskOf } from "../heads/index.js";
 import { Graph, GraphBuilder, type Value } from "../onnx/index.js";
+import { shareSums } from "./shareSums.js";
 import type { Structure } from "./structure.js";
 
 /** A parameter as the graph wants it: an input, which slot feeds it under which name, and how a fresh one starts. */
@@ -51,6 +52,7 @@ export function build(backbone: Backbone, structure: Structure, purpose: Purpose
   graph.outputs.length = 0;
   const all = purpose === "predict" ? { ...outputs, ...exposed } : outputs;
   for (const value of Object.values(all)) graph.outputs.push(value);
+  shareSums(graph);
   return { graph, builder: b, bindings: parameters.bindings, outputs: all };
 }
 
