@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { randomStream } from "#src/base/index.js";
@@ -230,7 +230,7 @@ test("graphs exported by torch make the round trip", { skip: existsSync(backbone
 
 const encoder = "../shared/models/multilingual-e5-small";
 test("the 470 MB encoder is skimmed in little time and memory", { skip: existsSync(encoder) ? false : "the large encoder is not here" }, () => {
-  execFileSync(process.execPath, [join(encoder, "materialise.mjs"), join(folder, "e5")]);
+  execFileSync(process.execPath, [realpathSync(join(encoder, "materialise.mjs")), join(folder, "e5")]);
   const path = join(folder, "e5", "onnx", "model.onnx");
   const begin = performance.now();
   const whole = readFileSync(path).length;
