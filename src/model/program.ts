@@ -1,6 +1,6 @@
 import { gradient } from "../autodiff/index.js";
 import type { Backbone } from "../backbone/index.js";
-import { type FloatTensor, type Tensor, ModlinguaError, float32, randomStream } from "../base/index.js";
+import { type Tensor, ModlinguaError, float32, randomStream } from "../base/index.js";
 import { modelFromGraph } from "../onnx/index.js";
 import { writeOnnx } from "../formats/index.js";
 import { type Session, type SessionOptions, openSession } from "../runtime/index.js";
@@ -44,15 +44,14 @@ export class ProgramCache {
     return made;
   }
 
-  /** Closes every session. */
+  /** Closes every session; one that fails keeps none of the others open. */
   async close(): Promise<void> {
-    const open = [...this.programs.values()];
+    const open = await Promise.allSettled(this.programs.values());
     this.programs.clear();
-    for (const program of open) {
-      const { session, rows } = await program;
-      await session.close();
-      rows.close();
-    }
+    const programs = open.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    for (const { rows } of programs) rows.close();
+    const failed = (await Promise.allSettled(programs.map(({ session }) => session.close()))).find(({ status }) => status === "rejected");
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
 }
 
@@ -70,10 +69,14 @@ async function openProgram(backbone: Backbone, structure: Structure, purpose: Pu
   for (const input of [...graph.inputs]) if (input.uses.size === 0 && !graph.outputs.includes(input)) graph.removeValue(input);
   const gradients = bindings.map((binding, index) => ({ binding, output: graph.outputs[index + 1]?.name ?? "" }));
   const { bytes, folder } = writeOnnx(modelFromGraph(graph));
-  const session = await openSession({ bytes, ...(folder === undefined ? {} : { folder }) }, options);
+  const rows = new RowReader(lookups);
+  const session = await openSession({ bytes, ...(folder === undefined ? {} : { folder }) }, options).catch((error: unknown) => {
+    rows.close();
+    throw error;
+  });
   const used = new Set(graph.inputs.map(({ name }) => name));
   return {
-    built: { bindings: built.bindings.filter(({ input }) => used.has(input)) }, inputs: [...used], gradients, session, rows: new RowReader(lookups),
+    built: { bindings: built.bindings.filter(({ input }) => used.has(input)) }, inputs: [...used], gradients, session, rows,
     outputs: Object.fromEntries(Object.entries(built.outputs).map(([name, value]) => [name, value.name])),
   };
 }
@@ -104,5 +107,3 @@ export async function runProgram(program: Program, slots: ReadonlyMap<string, Ho
   const wanted = Object.fromEntries(Object.entries(given).filter(([name]) => program.inputs.includes(name)));
   return program.session.run(wanted, { outputs, ...residentOf(program.built.bindings, slots), ...(signal === undefined ? {} : { signal }) });
 }
-
-export type { FloatTensor };
