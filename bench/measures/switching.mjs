@@ -1,6 +1,7 @@
 import { stack } from "modlingua";
 import { encoderFolder } from "../lib/encoder.mjs";
 import { feedsOf, openMadx, randomBatch } from "../lib/madx.mjs";
+import { float32 } from "#src/base/index.js";
 import { median, quartiles } from "../lib/statistics.mjs";
 
 /** Another language adapter on a live session. The text is short, so that the forward pass does not drown what is measured. */
@@ -19,7 +20,8 @@ export const measure = {
 async function switching({ adapted, languages, task }, feeds, n) {
   const to = (language) => adapted.with(stack([language, task]));
   const [first, second] = languages;
-  await time(() => to(first).predict(feeds));
+  await to(first).predict(feeds);
+  for (const [name, { dims, data }] of first.parameters.entries()) second.parameters.set(name, float32(dims, data.map((value) => -value)));
   const firstUse = await time(() => to(second).predict(feeds));
   const open = sessions(adapted);
   const [differences, composing] = [[], []];
