@@ -54,11 +54,22 @@ export function textFilesOf(text: string | readonly string[]): readonly string[]
   return files;
 }
 
-/** Masks sequences and pads them: the feeds of a model with a masked-LM head, for its loss as for its logits. */
-export function maskedFeeds(encoded: readonly Encoded[], tokenizer: Tokenizer, random: RandomStream, { maskRate = 0.15, wholeWords = false }: Pick<MaskedTextOptions, "maskRate" | "wholeWords">): MaskedFeeds {
+/** Every piece that occurs in the files, ascending: what a head with `candidates` normalises over. Reads the text once. */
+export async function piecesOf(files: readonly string[], tokenizer: Tokenizer, signal?: AbortSignal): Promise<number[]> {
+  const seen = new Set<number>();
+  for (const file of files) {
+    for await (const { encoded } of streamText(file, { tokenizer, shuffleBuffer: 0, ...(signal === undefined ? {} : { signal }) })) for (const id of encoded.ids) seen.add(id);
+  }
+  return [...seen].sort((a, b) => a - b);
+}
+
+/** Masks sequences and pads them: the feeds of a model with a masked-LM head, for its loss as for its logits. With `candidates` the labels are places in that list. */
+export function maskedFeeds(
+  encoded: readonly Encoded[], tokenizer: Tokenizer, random: RandomStream, { maskRate = 0.15, wholeWords = false }: Pick<MaskedTextOptions, "maskRate" | "wholeWords">, candidates?: readonly number[],
+): MaskedFeeds {
   const { sentences, positions, labels } = maskBatch(encoded, { tokenizer, random, rate: maskRate, wholeWords });
   const batch = { encoded: sentences, length: paddedLength(sentences) };
-  const { feeds, count } = taskOf("maskedLm").trainFeeds(batch, [{ positions, labels }], {});
+  const { feeds, count } = taskOf("maskedLm").trainFeeds(batch, [{ positions, labels, ...(candidates === undefined ? {} : { candidates }) }], { candidates: candidates !== undefined });
   return { feeds: { ...padBatch(sentences, tokenizer.pad), ...feeds }, count, labels, tokens: encoded.reduce((sum, { ids }) => sum + ids.length, 0) };
 }
 

@@ -13,6 +13,8 @@ export interface TextSourceOptions extends MaskedTextOptions {
   readonly tokenBudget: number;
   /** Sequences of each file held in memory to be drawn from. */
   readonly shuffleBuffer?: number;
+  /** Pieces that the head's softmax runs over, where it takes candidates. */
+  readonly candidates?: readonly number[];
 }
 
 /** Sequences taken from each file so far, and the streams that choose files and masks. */
@@ -26,7 +28,7 @@ interface Place {
  * Endless batches of text with dynamic masking. Every sequence comes from a file drawn at random, so that several languages
  * are mixed evenly however long their texts are; each file begins again when it ends. Files, masks and shuffling have streams of their own.
  */
-export function textSource({ text, tokenizer, maxLength, seed, batchSize, tokenBudget, shuffleBuffer, ...masking }: TextSourceOptions): BatchSource {
+export function textSource({ text, tokenizer, maxLength, seed, batchSize, tokenBudget, shuffleBuffer, candidates, ...masking }: TextSourceOptions): BatchSource {
   const files = textFilesOf(text);
   const open = (file: string, taken: number): AsyncGenerator<StreamedSequence> =>
     streamText(file, { tokenizer, maxLength, seed, repeat: true, resume: { taken }, ...(shuffleBuffer === undefined ? {} : { shuffleBuffer }) });
@@ -50,7 +52,7 @@ export function textSource({ text, tokenizer, maxLength, seed, batchSize, tokenB
       const sequences: Encoded[] = [];
       while (sequences.length < batchSize) sequences.push(await draw());
       const groups = lengthBatches(sequences.map(({ ids }) => ids.length), { tokenBudget, maxRows: batchSize });
-      return groups.map((group) => maskedFeeds(group.map((index) => sequences[index]!), tokenizer, masks, masking));
+      return groups.map((group) => maskedFeeds(group.map((index) => sequences[index]!), tokenizer, masks, masking, candidates));
     },
     position: (): Place => ({ taken: [...taken], files: choice.state(), masks: masks.state() }),
     async restore(position) {

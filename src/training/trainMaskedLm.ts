@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { ModlinguaError } from "../base/index.js";
-import { type HeldOutTextOptions, type MaskedTextOptions, textFilesOf, heldOutText, longestInput, scoreMaskedText, tokenizerOf } from "../evaluation/index.js";
+import { type HeldOutTextOptions, type MaskedTextOptions, textFilesOf, heldOutText, piecesOf, longestInput, scoreMaskedText, tokenizerOf } from "../evaluation/index.js";
 import type { AdaptedModel } from "../model/index.js";
 import { type LoopOptions, runTraining } from "./loop.js";
 import type { TrainingReport } from "./report.js";
@@ -33,7 +33,8 @@ export async function trainMaskedLanguageModel(model: AdaptedModel, options: Mas
   const masking = { maxLength: Math.min(maxLength, longestInput(model.backbone, tokenizer)), maskRate, wholeWords };
   const held = heldOut === undefined ? undefined : await heldOutText(model, { ...heldOut, ...masking }, options.signal);
   const program = await model.training(train);
-  const source = textSource({ text, tokenizer, seed, batchSize, tokenBudget, ...masking, ...(shuffleBuffer === undefined ? {} : { shuffleBuffer }) });
+  const candidates = takesCandidates(model) ? await piecesOf(textFilesOf(text), tokenizer, options.signal) : undefined;
+  const source = textSource({ text, tokenizer, seed, batchSize, tokenBudget, ...masking, ...(shuffleBuffer === undefined ? {} : { shuffleBuffer }), ...(candidates === undefined ? {} : { candidates }) });
   return runTraining({
     ...loop, task: `train ${train.join(", ")}`, program, source, seed, goal: "lowest",
     config: { seed, batchSize, tokenBudget, ...masking, shuffleBuffer, text: textFilesOf(text).map(describeFile), heldOut, base: model.backbone.fingerprint, composition: model.composition },
@@ -51,6 +52,11 @@ function requireMaskedLmHead({ head }: AdaptedModel): void {
   throw new ModlinguaError("training", `masked language modelling needs a maskedLm head, the model has ${head === undefined ? "none" : `the ${head.task} head ${JSON.stringify(head.name)}`}`, {
     remedy: 'assemble it with createHead("maskedLm", {}) or model.withHead(…)',
   });
+}
+
+/** Whether the head's softmax runs over the pieces that occur in the text only. */
+function takesCandidates({ head }: AdaptedModel): boolean {
+  return (head?.config as { readonly candidates?: boolean } | undefined)?.candidates === true;
 }
 
 /** Name and size of a file: enough to notice that another is read. */

@@ -96,9 +96,9 @@ test("an adapter and the masked-LM head learn a text, and resume to the bit", as
       return Array.from({ length: 12 }, (_, i) => words[(start + i) % 10]).join(" ");
     }).join("\n"));
   }
-  const run = async (extra: object, onStep: (done: number) => void = () => undefined): Promise<{ bytes: string; report: Awaited<ReturnType<typeof trainMaskedLanguageModel>> }> => {
+  const run = async (extra: object, onStep: (done: number) => void = () => undefined, candidates = false): Promise<{ bytes: string; report: Awaited<ReturnType<typeof trainMaskedLanguageModel>> }> => {
     const model = assemble(openTiny(folder), {
-      adapters: [createAdapter("lang", { method: "bottleneck", reductionFactor: 1, invertible: "nice" })], composition: stack(["lang"]), head: createHead("maskedLm", {}, { name: "mlm" }),
+      adapters: [createAdapter("lang", { method: "bottleneck", reductionFactor: 1, invertible: "nice" })], composition: stack(["lang"]), head: createHead("maskedLm", { candidates }, { name: "mlm" }),
     });
     try {
       const report = await trainMaskedLanguageModel(model, {
@@ -115,6 +115,10 @@ test("an adapter and the masked-LM head learn a text, and resume to the bit", as
   assert.ok(last.score < first.score && last.score < 40, `perplexity ${first.score} → ${last.score}`);
   assert.ok(last.numbers!["accuracy"]! >= 0 && last.numbers!["accuracy"]! <= 1);
   assert.equal(whole.report.epochs, undefined);
+  // a softmax over the pieces of the text learns as well, and starts lower: it never has to rule out the rest of the vocabulary
+  const narrow = await run({}, undefined, true);
+  assert.ok(narrow.report.losses[0]!.loss < whole.report.losses[0]!.loss && narrow.report.losses.at(-1)!.loss < narrow.report.losses[0]!.loss);
+  assert.ok(narrow.report.dev.at(-1)!.score < narrow.report.dev[0]!.score);
   const controller = new AbortController();
   const checkpoint = { folder: join(folder, "run"), every: 100 };
   const interrupted = await run({ checkpoint, signal: controller.signal }, (done) => done === 13 && controller.abort());
