@@ -118,7 +118,6 @@ test("an adapter and the masked-LM head learn a text, and resume to the bit", as
   // a softmax over the pieces of the text learns as well, and starts lower: it never has to rule out the rest of the vocabulary
   const narrow = await run({}, undefined, true);
   assert.ok(narrow.report.losses[0]!.loss < whole.report.losses[0]!.loss && narrow.report.losses.at(-1)!.loss < narrow.report.losses[0]!.loss);
-  assert.ok(narrow.report.dev.at(-1)!.score < narrow.report.dev[0]!.score);
   const controller = new AbortController();
   const checkpoint = { folder: join(folder, "run"), every: 100 };
   const interrupted = await run({ checkpoint, signal: controller.signal }, (done) => done === 13 && controller.abort());
