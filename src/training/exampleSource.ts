@@ -4,7 +4,7 @@ import type { BatchSource, MicroBatch } from "./batchSource.js";
 
 /**
  * Pieces that a micro-batch may have where nothing else is said. Memory of a step grows with it (about 1 MB a piece for a base
- * encoder), time a piece does not change from 256 to 1024: `bench/README.md`.
+ * encoder), time a piece is the same at 512 and at 1024: `bench/README.md`.
  */
 export const defaultTokenBudget = 512;
 
