@@ -1,16 +1,16 @@
-// Makes the embedded modules again: node scripts/language-adapters.mjs TEXT_FOLDER [language …] [--steps N] [--head-steps N] [--out DIR]
+// Makes the embedded modules again: node scripts/language-adapters.mjs TEXT_FOLDER [language …] [--steps N] [--head-steps N] [--out DIR] [--cache DIR]
 // TEXT_FOLDER holds <iso 639-3>/train.txt.gz and valid.txt.gz, one sentence or paragraph a line. First the masked-LM head is trained
 // jointly over all languages with the encoder frozen, then one language adapter (bottleneck and invertible part) per language
-// with encoder and head frozen. Interrupt it at will: checkpoints are kept in .cache/language-adapters and resumed.
+// with encoder and head frozen. Interrupt it at will: checkpoints are kept in the cache folder (.cache/language-adapters) and resumed.
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { assemble, createAdapter, createHead, loadBackbone, loadHead, loadTokenizer, maskBatch, padBatch, randomStream, runTraining, saveModule, streamText, taskOf } from "modlingua";
+import { assemble, createAdapter, createHead, loadBackbone, loadHead, loadTokenizer, maskedFeeds, randomStream, runTraining, saveModule, streamText } from "modlingua";
 
 const codes = { eng: "en", tur: "tr", zho: "zh", yor: "yo", mlt: "mt", fao: "fo", hau: "ha", swa: "sw", eus: "eu", est: "et", tam: "ta", hun: "hu", hin: "hi", ind: "id", vie: "vi", deu: "de", ara: "ar", jpn: "ja" };
 const { values, positionals } = parseArgs({ allowPositionals: true, options: {
-  steps: { type: "string", default: "200" }, "head-steps": { type: "string", default: "500" }, out: { type: "string", default: "models/e5-small" }, rate: { type: "string", default: "0.001" },
+  steps: { type: "string", default: "200" }, "head-steps": { type: "string", default: "500" }, out: { type: "string", default: "models/e5-small" }, rate: { type: "string", default: "0.001" }, cache: { type: "string", default: ".cache/language-adapters" },
 } });
 const [textFolder, ...wanted] = positionals;
 if (textFolder === undefined) {
@@ -21,9 +21,10 @@ const languages = wanted.length > 0 ? wanted : Object.keys(codes);
 const seed = 1;
 /** Hours of work beside other work: idle threads give their cores away. */
 const session = { spinning: false };
-const maxLength = 64;
-const batchSequences = 8;
-const cache = ".cache/language-adapters";
+/** Pieces a sequence and sequences a step: of the head, whose forward pass alone costs, and of an adapter. */
+const headShape = { maxLength: 96, batchSequences: 10 };
+const adapterShape = { maxLength: 64, batchSequences: 8 };
+const cache = values.cache;
 const backbone = await loadBackbone("e5-small");
 const tokenizer = await loadTokenizer(backbone.folder);
 const log = (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
@@ -35,14 +36,14 @@ function textFile(language, split) {
 }
 
 /** All sequences of a text file: small enough here (at most 1 MB) to be held. */
-async function sequencesOf(language, split) {
+async function sequencesOf(language, split, { maxLength }) {
   const out = [];
   for await (const { encoded } of streamText(textFile(language, split), { tokenizer, maxLength, shuffleBuffer: 0 })) out.push(encoded);
   return out;
 }
 
 /** Batches of one language after the other in random order; everything follows from seed and step. */
-function source(texts, head, name) {
+function source(texts, name, { batchSequences }) {
   let step = 0;
   return {
     stepsPerEpoch: undefined,
@@ -50,34 +51,21 @@ function source(texts, head, name) {
       const random = randomStream(seed, name, "batch", step++);
       const { sequences, candidates } = texts[random.integer(texts.length)];
       const chosen = Array.from({ length: batchSequences }, () => sequences[random.integer(sequences.length)]);
-      return [batchOf(chosen, candidates, head, random)];
+      return [maskedFeeds(chosen, tokenizer, random, {}, candidates)];
     },
     position: () => step,
     restore: (position) => void (step = position),
   };
 }
 
-function batchOf(chosen, candidates, head, random) {
-  const { sentences, positions, labels } = maskBatch(chosen, { tokenizer, random });
-  const { feeds, length } = padded(sentences);
-  const target = taskOf("maskedLm").trainFeeds({ encoded: sentences, length }, [{ positions, labels, candidates }], head.config);
-  return { feeds: { ...feeds, ...target.feeds }, count: target.count, tokens: sentences.reduce((sum, { ids }) => sum + ids.length, 0) };
-}
-
-function padded(sentences) {
-  const batch = padBatch(sentences, tokenizer.pad);
-  const { input_ids, attention_mask, token_type_ids } = batch.feeds ?? batch;
-  return { feeds: { input_ids, attention_mask, token_type_ids }, length: input_ids.dims[1] };
-}
-
 /** Mean loss on held-out text, always masked in the same way. */
-function evaluator(program, texts, head) {
+function evaluator(program, texts, { batchSequences }) {
   return async () => {
     let loss = 0;
     let count = 0;
     for (const [index, { sequences, candidates }] of texts.entries()) {
       for (let at = 0; at < Math.min(sequences.length, 40); at += batchSequences) {
-        const batch = batchOf(sequences.slice(at, at + batchSequences), candidates, head, randomStream(seed, "held out", index, at));
+        const batch = maskedFeeds(sequences.slice(at, at + batchSequences), tokenizer, randomStream(seed, "held out", index, at), {}, candidates);
         const result = await program.run({ ...batch.feeds, lossScale: { dtype: "float32", dims: [], data: Float32Array.of(1) } });
         loss += result.loss;
         count += batch.count;
@@ -91,31 +79,32 @@ function candidatesOf(sequences) {
   return [...new Set(sequences.flatMap(({ ids }) => ids))].sort((a, b) => a - b);
 }
 
-async function fit(task, program, texts, held, head, steps, learningRate) {
+async function fit(task, program, texts, held, shape, steps, learningRate) {
   return runTraining({
-    task, program, steps, source: source(texts, head, task), learningRate, schedule: "linear", warmup: 0.1, goal: "lowest",
-    evaluate: evaluator(program, held, head), evaluateEvery: Math.max(50, Math.floor(steps / 4)), checkpoint: { folder: join(cache, task), every: 50 }, resume: true,
-    config: { seed, maxLength, batchSequences },
+    task, program, steps, source: source(texts, task, shape), learningRate, schedule: "linear", warmup: 0.1, goal: "lowest",
+    evaluate: evaluator(program, held, shape), evaluateEvery: Math.max(50, Math.floor(steps / 4)), checkpoint: { folder: join(cache, task), every: 50 }, resume: true,
+    config: { seed, ...shape },
     onProgress: ({ done, total, numbers }) => done % 25 === 0 && log(`${task} ${done}/${total} ${Object.entries(numbers).map(([key, value]) => `${key} ${value.toFixed(3)}`).join(" ")}`),
   });
 }
 
-async function load(language) {
-  const [sequences, held] = [await sequencesOf(language, "train"), await sequencesOf(language, "valid")];
+async function load(language, shape) {
+  const [sequences, held] = [await sequencesOf(language, "train", shape), await sequencesOf(language, "valid", shape)];
   const candidates = candidatesOf([...sequences, ...held]);
   return { language, sequences, candidates, held: { sequences: held, candidates } };
 }
 
 async function trainHead(file) {
   const texts = [];
-  for (const language of Object.keys(codes)) texts.push(await load(language));
+  for (const language of Object.keys(codes)) texts.push(await load(language, headShape));
   const head = createHead("maskedLm", { vocabulary: backbone.config.vocabulary, candidates: true }, { name: "mlm", seed });
-  // Adam moves a number by at most its rate a step, and log frequencies span ten units: the bias starts where it would end.
-  head.parameters.set("decoder.bias", logFrequencies(texts));
   const model = assemble(backbone, { head, session });
   const program = await model.training(["mlm"]);
-  const held = texts.map(({ held: { sequences, candidates } }) => ({ sequences: sequences.slice(0, batchSequences), candidates }));
-  const report = await fit("mlm-head", program, texts, held, head, Number(values["head-steps"]), 4 * Number(values.rate));
+  // Adam moves a number by at most its rate a step, and log frequencies span ten units: the bias starts where it would end.
+  head.parameters.get("decoder.bias").data.set(logFrequencies(texts));
+  program.touch();
+  const held = texts.map(({ held: { sequences, candidates } }) => ({ sequences: sequences.slice(0, headShape.batchSequences), candidates }));
+  const report = await fit("mlm-head", program, texts, held, headShape, Number(values["head-steps"]), 4 * Number(values.rate));
   saveModule(head, file, { dtype: "float16" });
   await model.close();
   log(`head: held-out loss ${report.dev.map(({ score }) => score.toFixed(3)).join(" → ")}`);
@@ -128,19 +117,19 @@ function logFrequencies(texts) {
   for (const id of tokenizer.specialIds) counts[id] = 0.1;
   const logs = counts.map(Math.log);
   const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
-  return { dtype: "float32", dims: [logs.length], data: logs.map((value) => value - mean) };
+  return logs.map((value) => value - mean);
 }
 
 async function trainLanguage(language, head) {
   const code = codes[language] ?? language;
   const file = join(values.out, "adapters", `${code}.safetensors`);
   if (existsSync(file)) return log(`${code}: is there already`);
-  const text = await load(language);
+  const text = await load(language, adapterShape);
   const adapter = createAdapter(code, { method: "bottleneck", preset: "madxLanguage", reductionFactor: 8, invertibleReductionFactor: 4 }, { seed });
   const model = assemble(backbone, { adapters: [adapter], composition: code, head, session });
   const program = await model.training([code]);
-  const before = await evaluator(program, [text.held], head)();
-  const report = await fit(`lang-${code}`, program, [text], [text.held], head, Number(values.steps), Number(values.rate));
+  const before = await evaluator(program, [text.held], adapterShape)();
+  const report = await fit(`lang-${code}`, program, [text], [text.held], adapterShape, Number(values.steps), Number(values.rate));
   Object.assign(adapter.card, card(language, text, before, report));
   saveModule(adapter, file, { dtype: "float16" });
   mkdirSync(join(values.out, "adapters"), { recursive: true });
@@ -153,7 +142,7 @@ function card(language, text, before, report) {
   return {
     language, backbone: "e5-small", fingerprint: backbone.fingerprint, objective: "masked language modelling, softmax over the pieces that occur in the language's text",
     data: { file: `text/${language}/train.txt.gz`, sha256: sha256(textFile(language, "train")), sequences: text.sequences.length, pieces: text.candidates.length },
-    training: { steps: report.steps, tokens: report.tokens, seconds: Math.round(report.seconds), seed, learningRate: Number(values.rate), maxLength, batchSequences },
+    training: { steps: report.steps, tokens: report.tokens, seconds: Math.round(report.seconds), seed, learningRate: Number(values.rate), ...adapterShape },
     heldOutLoss: { before: before.score, curve: report.dev.map(({ step, score }) => ({ step, loss: score })) },
     trainingLoss: report.losses.filter((_, index) => index % 10 === 9).map(({ step, loss }) => ({ step, loss: Number(loss.toFixed(4)) })),
     versions: { modlingua: JSON.parse(readFileSync("package.json", "utf8")).version, node: process.version },
