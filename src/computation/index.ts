@@ -1,6 +1,7 @@
 export * from "./activation.js";
 export * from "./badValue.js";
 export * from "./dropout.js";
+export * from "./gate.js";
 export * from "./linear.js";
 export * from "./method.js";
 export * from "./scope.js";

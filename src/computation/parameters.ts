@@ -1,4 +1,4 @@
-import { type FloatTensor, ModlinguaError, float32, sizeOf } from "../base/index.js";
+import { type FloatTensor, ModlinguaError, sizeOf } from "../base/index.js";
 
 /** The parameters of one module by name. `version` grows with every change, so that copies elsewhere (in a session) know when they are stale. */
 export class ParameterTable {
@@ -38,11 +38,6 @@ export class ParameterTable {
   /** Says that the numbers of some tensors were changed in place. */
   touch(): void {
     this.changes++;
-  }
-
-  /** A deep copy. */
-  snapshot(): ParameterTable {
-    return new ParameterTable(this.entries().map(([name, { dims, data }]) => [name, float32(dims, data.slice())]));
   }
 
   /** Takes over the numbers of a table of the same names and shapes. */

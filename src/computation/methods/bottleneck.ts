@@ -1,7 +1,8 @@
 import type { EncoderConfig, ResidualContribution, ResidualState } from "../../backbone/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
 import { activate } from "../activation.js";
-import { badValue } from "../badValue.js";
+import { badValue, checkLeaveOut, checkShare } from "../badValue.js";
+import { sequenceGate } from "../gate.js";
 import { coupling, couplings, invertibleNames } from "../invertible.js";
 import { affine, fromRows, toRows } from "../linear.js";
 import type { Method } from "../method.js";
@@ -78,7 +79,7 @@ function contribute(b: GraphBuilder, state: ResidualState, scope: ParameterScope
   const normed = config.normBefore ? newNorm(b, scope.within("normBefore"), input) : input;
   const result = scope.dropout(b, bottleneckOf(b, scope, config, normed, width), config.stochasticDepth, "sequences");
   const delta = scope.dropout(b, scaled(b, result, scope, config), config.dropout, "numbers");
-  const gated = config.gating ? b.mul(delta, gate(b, scope.within("gate"), input, config)) : delta;
+  const gated = config.gating ? b.mul(delta, sequenceGate(b, scope.within("gate"), input, config.init === "houlsby" ? kaimingUniform : normal(0.02))) : delta;
   return { output: withResidual(b, gated, added, scope, config), delta, input, added, closes: config.originalNormAfter };
 }
 
@@ -112,14 +113,6 @@ function scaled(b: GraphBuilder, delta: Value, scope: ParameterScope, { scaling 
   return b.mul(delta, scope.parameter("scaling", [scaling === "learned" ? 1 : (delta.shape!.at(-1) as number)], ones));
 }
 
-/** One number a sequence: the mean over its positions of a sigmoid, [batch, 1, 1]. */
-function gate(b: GraphBuilder, scope: ParameterScope, input: Value, { init }: BottleneckConfig): Value {
-  const hidden = input.shape!.at(-1) as number;
-  const start = init === "houlsby" ? kaimingUniform : normal(0.02);
-  const logits = affine(b, toRows(b, input), scope.parameter("weight", [hidden, 1], start), scope.parameter("bias", [1], zeros));
-  return b.mean(fromRows(b, b.sigmoid(logits), input), [1], true);
-}
-
 function withResidual(b: GraphBuilder, delta: Value, added: Value | undefined, scope: ParameterScope, config: BottleneckConfig): Value {
   const early = added !== undefined && config.adapterResidualBeforeNorm && !config.parallel;
   const summed = early ? b.add(delta, added) : delta;
@@ -143,12 +136,12 @@ function factorOf({ reductionFactor }: BottleneckConfig, layer: number): number 
   return factor;
 }
 
-function check(config: BottleneckConfig, { layers }: EncoderConfig): void {
-  for (let layer = 0; layer < layers; layer++) {
+function check(config: BottleneckConfig, backbone: EncoderConfig): void {
+  for (let layer = 0; layer < backbone.layers; layer++) {
     if (!(factorOf(config, layer) > 0)) throw badValue("bottleneck", "reductionFactor", config.reductionFactor, "a positive number, or a map of them by layer");
   }
   if (config.places.length === 0 || config.places.some((place) => !["attentionOutput", "ffnOutput"].includes(place))) throw badValue("bottleneck", "places", config.places, "at least one of attentionOutput, ffnOutput");
-  for (const key of ["dropout", "stochasticDepth"] as const) if (!(config[key] >= 0 && config[key] < 1)) throw badValue("bottleneck", key, config[key], "a number from 0 to below 1");
+  for (const key of ["dropout", "stochasticDepth"] as const) checkShare("bottleneck", key, config[key]);
   if (config.parallel && config.stochasticDepth > 0) throw badValue("bottleneck", "stochasticDepth", config.stochasticDepth, "0 where parallel is true");
   if (!(config.init in starts)) throw badValue("bottleneck", "init", config.init, `one of ${Object.keys(starts).join(", ")}`);
   if (typeof config.scaling === "number" ? !Number.isFinite(config.scaling) : !["learned", "channel"].includes(config.scaling)) {
@@ -156,6 +149,5 @@ function check(config: BottleneckConfig, { layers }: EncoderConfig): void {
   }
   if (config.invertible !== "none" && !(config.invertible in couplings)) throw badValue("bottleneck", "invertible", config.invertible, `one of none, ${invertibleNames.join(", ")}`);
   if (!(config.invertibleReductionFactor > 0)) throw badValue("bottleneck", "invertibleReductionFactor", config.invertibleReductionFactor, "a positive number");
-  const strange = config.leaveOut.find((layer) => !Number.isInteger(layer) || layer < 0 || layer >= layers);
-  if (strange !== undefined) throw badValue("bottleneck", "leaveOut", config.leaveOut, `layer numbers from 0 to ${layers - 1}`);
+  checkLeaveOut("bottleneck", config.leaveOut, backbone);
 }

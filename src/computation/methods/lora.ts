@@ -1,9 +1,9 @@
 import { type EncoderConfig, familyOf } from "../../backbone/index.js";
-import type { GraphBuilder, Value } from "../../onnx/index.js";
-import { badValue } from "../badValue.js";
+import { badValue, checkLeaveOut, checkShare } from "../badValue.js";
+import { sequenceGate } from "../gate.js";
 import { affine, fromRows, toRows } from "../linear.js";
 import type { Method } from "../method.js";
-import { type Initializer, type ParameterScope, kaimingUniform, normal, zeros } from "../scope.js";
+import { type Initializer, kaimingUniform, normal, zeros } from "../scope.js";
 
 export interface LoraConfig {
   readonly rank: number;
@@ -33,7 +33,7 @@ export const lora: Method<LoraConfig> = {
       const c = scope.parameter("B", [config.rank, outWidth], starts[config.init].b);
       const seen = scope.dropout(b, input, config.dropout, "numbers");
       const delta = fromRows(b, affine(b, affine(b, toRows(b, seen), a), c), input);
-      return { delta: config.gating ? b.mul(delta, gate(b, scope.within("gate"), input, inWidth)) : b.mul(delta, config.alpha / config.rank) };
+      return { delta: config.gating ? b.mul(delta, sequenceGate(b, scope.within("gate"), input, normal(0.02))) : b.mul(delta, config.alpha / config.rank) };
     },
   },
   weightChange: ({ rank, alpha, gating }, { inWidth, outWidth }, parameter) =>
@@ -57,18 +57,14 @@ const starts: Readonly<Record<LoraConfig["init"], { a: Initializer; b: Initializ
   bert: { a: normal(0.02), b: normal(0.02) },
 };
 
-function gate(b: GraphBuilder, scope: ParameterScope, input: Value, width: number): Value {
-  const logits = affine(b, toRows(b, input), scope.parameter("weight", [width, 1], normal(0.02)), scope.parameter("bias", [1], zeros));
-  return b.mean(fromRows(b, b.sigmoid(logits), input), [1], true);
-}
-
-function check({ rank, alpha, dropout, init, targets, leaveOut }: LoraConfig, { family, layers }: EncoderConfig): void {
+function check({ rank, alpha, dropout, init, targets, leaveOut }: LoraConfig, backbone: EncoderConfig): void {
+  const { family } = backbone;
   if (!Number.isInteger(rank) || rank < 1) throw badValue("lora", "rank", rank, "a positive whole number");
   if (!(alpha > 0)) throw badValue("lora", "alpha", alpha, "a positive number");
-  if (!(dropout >= 0 && dropout < 1)) throw badValue("lora", "dropout", dropout, "a number from 0 to below 1");
+  checkShare("lora", "dropout", dropout);
   if (!(init in starts)) throw badValue("lora", "init", init, `one of ${Object.keys(starts).join(", ")}`);
   if (targets.length === 0) throw badValue("lora", "targets", targets, "at least one projection");
   const { linears } = familyOf(family);
   if (targets.some((target) => !linears.includes(target))) throw badValue("lora", "targets", targets, `some of ${linears.join(", ")} for ${family} encoders`);
-  if (leaveOut.some((layer) => !Number.isInteger(layer) || layer < 0 || layer >= layers)) throw badValue("lora", "leaveOut", leaveOut, `layer numbers from 0 to ${layers - 1}`);
+  checkLeaveOut("lora", leaveOut, backbone);
 }
