@@ -38,6 +38,12 @@ function spell(words: readonly string[], spelling: PieceSpelling): { text: strin
 }
 
 /** The characters of a piece in that spelling. */
+/** Whether a piece is the mark of a space and no character: sentencepiece's lone `▁`, byte-level BPE's lone `Ġ`. */
+export function isEmptyPiece(piece: string, spelling: PieceSpelling): boolean {
+  if (spelling === "wordpiece") return false;
+  return piece !== "" && [...piece].every((character) => character === (spelling === "metaspace" ? "▁" : "Ġ"));
+}
+
 function surfaceOf(piece: string, spelling: PieceSpelling): string {
   if (spelling === "bytes") return [...piece].map((character) => byteOfCharacter.get(character) ?? "").join("").replace(/\s/g, "");
   return folded(spelling === "metaspace" ? piece.replaceAll("▁", "") : piece.replace(/^##/, ""), spelling);

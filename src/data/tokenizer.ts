@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { PreTrainedTokenizer } from "@xenova/transformers";
 import { ModlinguaError } from "../base/index.js";
-import { alignPieces } from "./pieceAlignment.js";
+import { alignPieces, isEmptyPiece } from "./pieceAlignment.js";
 import type { PieceSpelling } from "./pieceAlignment.js";
 import { segmentWords } from "./words.js";
 import type { TextWord } from "./words.js";
@@ -50,6 +50,8 @@ export interface Tokenizer {
   readonly mask: number | undefined;
   readonly unk: number | undefined;
   readonly specialIds: ReadonlySet<number>;
+  /** Ids of pieces without a character, such as XLM-R's lone `▁`: what a tagging head with `pieces: "firstContent"` passes over. */
+  readonly emptyIds: readonly number[];
   /** Encodes running text exactly as the tokenizer does; words are those of {@link segmentWords}. */
   encodeText(text: string, options?: EncodeOptions): EncodedText;
   /** Encodes two texts with the separators between them; truncation takes from the longer one. Words of the second text are counted on. */
@@ -126,6 +128,7 @@ class LocalTokenizer implements Tokenizer {
   /** Byte-level vocabularies tell words at the start of a text from words after a space. */
   readonly #startsWithSpace: boolean;
   readonly #wordIds = new Map<string, readonly number[]>();
+  #emptyIds: readonly number[] | undefined;
 
   constructor(readonly folder: string, readonly tokenizer: PreTrainedTokenizer, json: TokenizerJson, config: TokenizerConfig) {
     this.#inner = tokenizer._tokenizer as unknown as InnerTokenizer;
@@ -140,6 +143,12 @@ class LocalTokenizer implements Tokenizer {
     this.mask = tokenizer.mask_token_id as number | undefined;
     this.unk = tokenizer.unk_token_id as number | undefined;
     this.specialIds = new Set([...tokenizer.all_special_ids, this.cls, this.sep, this.pad]);
+  }
+
+  /** Looked for when first asked, since it goes through the whole vocabulary. */
+  get emptyIds(): readonly number[] {
+    this.#emptyIds ??= Array.from({ length: this.vocabularySize }, (_, id) => id).filter((id) => isEmptyPiece(this.#inner.id_to_token(id) ?? "", this.#spelling));
+    return this.#emptyIds;
   }
 
   encodeText(text: string, { maxLength = this.maxLength }: EncodeOptions = {}): EncodedText {

@@ -34,6 +34,12 @@ describe("the tokenizer of e5-small", () => {
     assert.deepEqual([...specialIds].sort((a, b) => a - b), [0, 1, 2, 3, 127_999]);
   });
 
+  it("knows its pieces without a character, and they are what words begin with in Chinese", () => {
+    const [empty, ...others] = tokenizer.emptyIds;
+    assert.deepEqual([tokenizer.pieces([empty!]), others], [["▁"], []]);
+    assert.equal(tokenizer.encodeWords(["图书馆"]).ids[1], empty);
+  });
+
   it("gives back the words of townhall in all eighteen languages", async () => {
     for (const code of splitsOf("townhall").keys()) {
       const { examples } = await loadDataset("townhall", code, "test", { task: "tagging" });
