@@ -44,8 +44,6 @@ export interface HeadTask<Config extends object = object, Target = unknown, Pred
 type Registry = typeof tasks;
 export type TaskName = keyof Registry;
 export type ConfigOfTask<T extends TaskName> = Registry[T] extends HeadTask<infer Config, infer _, infer __> ? Config : never;
-export type TargetOf<T extends TaskName> = Registry[T] extends HeadTask<infer _, infer Target, infer __> ? Target : never;
-export type PredictionOf<T extends TaskName> = Registry[T] extends HeadTask<infer _, infer __, infer Prediction> ? Prediction : never;
 
 /** A head: a name, a task with its configuration, and parameters. */
 export interface Head<T extends TaskName = TaskName> {

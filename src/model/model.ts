@@ -2,7 +2,7 @@ import type { Backbone } from "../backbone/index.js";
 import { type FloatTensor, ModlinguaError, type Tensor, unknownName } from "../base/index.js";
 import { type Part, type Tree, checkSizes, copiesOf, modulesOf, parseComposition, printComposition } from "../composition/index.js";
 import { type Adapter, type FullConfig, ParameterTable, baseOf, checkBase, methodOf } from "../computation/index.js";
-import { type Head, type TaskName, taskOf } from "../heads/index.js";
+import type { Head, TaskName } from "../heads/index.js";
 import type { SessionOptions } from "../runtime/index.js";
 import { type Purpose, headSlot } from "./build.js";
 import { type Program, ProgramCache, materialise, runProgram } from "./program.js";
@@ -215,5 +215,3 @@ function checked(backbone: Backbone, tree: Tree | undefined, feeds: Readonly<Rec
   }
   return feeds;
 }
-
-export { taskOf };

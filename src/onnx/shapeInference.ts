@@ -13,9 +13,6 @@ export { integersOf } from "./inference/rule.js";
 const rules = new Map<string, InferenceRule>(
   [elementwiseRules, linearRules, reductionRules, layoutRules, indexingRules, generatorRules, quantisedRules].flatMap((table) => Object.entries(table)));
 
-/** The operators that shape inference knows, those of another domain as "domain:Name". */
-export const inferredOperators: readonly string[] = [...rules.keys()].sort();
-
 /**
  * Sets the element type and the shape of every output of a node from its inputs. What the rule cannot
  * tell, and every output of an operator without a rule, keeps what the file said of it.
